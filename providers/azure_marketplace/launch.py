@@ -1,0 +1,116 @@
+"""What is recorded of a launch: the outputs of the resource, and the only memory between two runs.
+
+Pure. The names of `to_outputs` are a contract with every user's state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from providers.azure_marketplace.publishing import Link, Status
+
+__all__ = ["OUTPUT_NAMES", "Launch", "instant", "iso"]
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What became of one request to go live, as far as it is known.
+
+    operation_id: None where nothing had to be submitted (what was wanted was live already).
+    submitted_at, finished_at: UTC; submitted_at by the API's clock where it told it.
+    live_version, preview_version: what the two slots held when they were last read.
+    confirmed_live_version: what production showed when our operation ended. A refresh never overwrites it: the
+    difference to `live_version` is the drift. (How the portal numbers production is a guess, so the pin itself
+    cannot serve for that.)
+    """
+
+    status: Status
+    operation_id: str | None = None
+    live_version: str | None = None
+    preview_version: str | None = None
+    confirmed_live_version: str | None = None
+    submitted_at: datetime | None = None
+    finished_at: datetime | None = None
+    live_links: tuple[Link, ...] = ()
+    preview_links: tuple[Link, ...] = ()
+
+    def to_outputs(self) -> dict[str, Any]:
+        """As JSON-like values: dates in ISO 8601, UTC; links as `{"text", "uri"}`."""
+        return {
+            "operation_id": self.operation_id,
+            "status": self.status.value,
+            "live_version": self.live_version,
+            "preview_version": self.preview_version,
+            "confirmed_live_version": self.confirmed_live_version,
+            "submitted_at": iso(self.submitted_at),
+            "finished_at": iso(self.finished_at),
+            "live_links": [{"text": link.text, "uri": link.uri} for link in self.live_links],
+            "preview_links": [{"text": link.text, "uri": link.uri} for link in self.preview_links],
+        }
+
+    @classmethod
+    def from_outputs(cls, outputs: Mapping[str, Any]) -> Launch | None:
+        """What a state records; None where it records no launch. Tolerant: states outlive versions of this."""
+        try:
+            status = Status(outputs.get("status"))
+        except ValueError:
+            return None
+        return cls(
+            status=status,
+            operation_id=_text(outputs.get("operation_id")),
+            live_version=_text(outputs.get("live_version")),
+            preview_version=_text(outputs.get("preview_version")),
+            confirmed_live_version=_text(outputs.get("confirmed_live_version")),
+            submitted_at=instant(outputs.get("submitted_at")),
+            finished_at=instant(outputs.get("finished_at")),
+            live_links=_links(outputs.get("live_links")),
+            preview_links=_links(outputs.get("preview_links")),
+        )
+
+
+OUTPUT_NAMES = tuple(Launch(Status.NOT_STARTED).to_outputs())
+
+
+def iso(moment: datetime | None) -> str | None:
+    """`2026-11-23T12:00:05Z`; None stays None."""
+    if moment is None:
+        return None
+    return moment.astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def instant(text: Any) -> datetime | None:
+    """An ISO 8601 date in any of the forms that the APIs use, as UTC; None for what is no such date.
+
+    Any number of fraction digits, with or without a zone (portal-api section 3.4 [O]: before the migration seven
+    digits and Z, after it three digits and no zone). A date without a zone is taken as UTC.
+    """
+    if not isinstance(text, str) or not 10 <= len(text) <= 40:
+        return None
+    text = text.strip().replace("Z", "+00:00").replace("z", "+00:00")
+    head, dot, rest = text.partition(".")
+    if dot:
+        digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
+        text = f"{head}.{digits[:6]:0<6}{rest[len(digits) :]}"
+    try:
+        moment = datetime.fromisoformat(text)
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+        return aware.astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _links(value: Any) -> tuple[Link, ...]:
+    if not isinstance(value, (list, tuple)):
+        return ()
+    return tuple(
+        Link(str(item.get("text", "")), str(item.get("uri", "")))
+        for item in value
+        if isinstance(item, Mapping)
+    )

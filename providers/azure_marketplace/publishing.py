@@ -1,0 +1,163 @@
+"""What every publishing API is to the going-live rule: a few verbs and a neutral vocabulary.
+
+Pure: no I/O, no HTTP, no Pulumi. The clients in `apis/` translate their API's words into these; the rule in
+`going_live.py` knows nothing else. Versions are strings everywhere: the APIs number beyond 2**53.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
+
+__all__ = [
+    "Accepted",
+    "Kind",
+    "Link",
+    "Message",
+    "OfferKey",
+    "Operation",
+    "PublishingApi",
+    "Slot",
+    "Status",
+    "Step",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class OfferKey:
+    """An offer as its publisher names it; `str()` is the resource's id, `<publisherId>/<offerId>`."""
+
+    publisher_id: str
+    offer_id: str
+
+    def __str__(self) -> str:
+        return f"{self.publisher_id}/{self.offer_id}"
+
+
+class Status(str, Enum):
+    """What an operation's own top-level status word comes down to. The values stand in users' state."""
+
+    NOT_STARTED = "notStarted"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+    @property
+    def ended(self) -> bool:
+        return self in (Status.SUCCEEDED, Status.FAILED, Status.CANCELED)
+
+
+class Kind(Enum):
+    """What an operation does. UNKNOWN is never adopted: it may be anything."""
+
+    GO_LIVE = "goLive"
+    PREVIEW = "publish to preview"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of the API, as plain text without control characters. level: "information", "error", ..."""
+
+    text: str
+    level: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of an operation, for people to read: the result is never derived from steps.
+
+    estimate: the API's own words ("~2-5 days"); empty where it gives none. percent: 0 to 100.
+    """
+
+    name: str
+    status_word: str = ""
+    percent: int | None = None
+    estimate: str = ""
+    messages: tuple[Message, ...] = ()
+    active: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    text: str
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One long-running operation of an offer.
+
+    id: what the client finds the operation by; opaque to everybody else; stands in users' state.
+    version: the version that it takes (or took) live, numbered as the preview slot is; None where not told.
+    changed_at: when the API last changed it (UTC); None where not told.
+    word: the API's own word for the status. recognised: False for a word nobody knows; it counts as running.
+    retry_after: seconds that the API wants to be left alone before it is asked again.
+    """
+
+    id: str
+    kind: Kind
+    status: Status
+    word: str = ""
+    recognised: bool = True
+    version: str | None = None
+    changed_at: datetime | None = None
+    steps: tuple[Step, ...] = ()
+    messages: tuple[Message, ...] = ()
+    live_links: tuple[Link, ...] = ()
+    preview_links: tuple[Link, ...] = ()
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What stands in preview, or live. version None: something stands there, its number is not told."""
+
+    version: str | None
+    changed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A go-live that the API accepted.
+
+    operation_id: None where the answer named no operation; it must then be looked up.
+    at: the API's own clock (UTC), from the answer's Date; None where it gave none.
+    """
+
+    operation_id: str | None
+    at: datetime | None = None
+    retry_after: float | None = None
+
+
+class PublishingApi(Protocol):
+    """The verbs. Every call is one attempt: whether and when to try again is the caller's to decide.
+
+    All raise `errors.PublishingError`, `errors.SignInFailed` or `errors.Interrupted`, and nothing else.
+    """
+
+    @property
+    def title(self) -> str:
+        """What people call it: "The Cloud Partner Portal"."""
+
+    def offer_exists(self, offer: OfferKey) -> bool:
+        """Whether the publisher has such an offer at all, published or not."""
+
+    def preview(self, offer: OfferKey) -> Slot | None:
+        """What stands in preview; None when nothing does (or there is no such offer)."""
+
+    def live(self, offer: OfferKey) -> Slot | None:
+        """What is live; None when nothing is (or there is no such offer)."""
+
+    def operations(self, offer: OfferKey) -> Sequence[Operation]:
+        """The offer's operations, newest first: go-lives and publishes to preview, running and ended."""
+
+    def operation(self, offer: OfferKey, operation_id: str) -> Operation:
+        """One operation, with its steps."""
+
+    def submit(self, offer: OfferKey, preview: Slot | None) -> Accepted:
+        """Ask for what stands in preview to go live. The one call that must never be made twice."""
