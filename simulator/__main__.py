@@ -56,16 +56,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         host = loopback(given.host)
         simulation = Simulation(scenario, given.state)
         sock = listening_socket(host, given.port)
-    except (ScenarioError, OverflowError) as e:
+    except ScenarioError as e:
         print(f"simulator: {e}", file=sys.stderr)
-        return 2
-    except OSError as e:
-        print(f"simulator: {e.filename or given.state}: {e.strerror}.", file=sys.stderr)
         return 2
     try:
         asyncio.run(_serve(simulation, Server(simulation, sock), url_of(sock), given))
-    except KeyboardInterrupt:
-        pass
+    except OSError as e:
+        print(f"simulator: {e.filename}: {e.strerror}.", file=sys.stderr)
+        return 2
     finally:
         if given.port_file is not None:
             given.port_file.unlink(missing_ok=True)

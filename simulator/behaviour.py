@@ -141,7 +141,8 @@ class Behaviour(_Strict):
 def explain(error: ValidationError) -> str:
     """The first complaint of a validation in one sentence that names the key."""
     first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the document"
+    where = ".".join(str(part) for part in first["loc"])
     more = error.error_count() - 1
     message = "is not a known key" if first["type"] == "extra_forbidden" else first["msg"]
-    return f"{where}: {message}" + (f" (and {more} more)" if more else "")
+    message = message.removeprefix("Value error, ")
+    return (f"{where}: " if where else "") + message + (f" (and {more} more)" if more else "")

@@ -54,6 +54,11 @@ class SimulatorClock:
             self._offset = self._frozen_at - self._real()
             self._frozen_at = None
 
+    def reset(self, at: float | None = None) -> None:
+        """Run from `at` on; from the real present if None."""
+        self._frozen_at = None
+        self._offset = 0.0 if at is None else at - self._real()
+
     def set(self, at: float) -> None:
         """Jump to `at`, and stand still or run on from there as before."""
         if self._frozen_at is not None:

@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import functools
 import ipaddress
+import signal
 import socket
 import threading
 from collections.abc import Iterator, Sequence
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -48,9 +50,10 @@ def listening_socket(host: str, port: int) -> socket.socket:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host, port))
         sock.listen(1024)
-    except OSError as e:
+    except (OSError, OverflowError) as e:
         sock.close()
-        raise ScenarioError(f"Port {port} of {host} cannot be used: {e.strerror}.") from e
+        reason = e.strerror if isinstance(e, OSError) else "it is not between 0 and 65535"
+        raise ScenarioError(f"Port {port} of {host} cannot be used: {reason}.") from e
     return sock
 
 
@@ -86,6 +89,23 @@ class Server(uvicorn.Server):
         self._sock = sock
         self._address = sock.getsockname()
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGTERM and ^C end the server in good order; uvicorn would raise them once more afterwards."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {sig: signal.signal(sig, self.handle_exit) for sig in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for sig, handler in before.items():
+                signal.signal(sig, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        self.force_exit = True  # nobody waits for answers that are slow on purpose
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

@@ -39,7 +39,10 @@ class Simulation:
         self._begin()
         if state_file is not None and state_file.exists():
             self._load(state_file)
-        self.save()
+        try:
+            self.save()
+        except OSError as e:
+            raise ScenarioError(f"The state file {state_file} cannot be written: {e.strerror}.") from e
 
     def reset(self) -> None:
         """Back to the scenario, as at a first start; nothing is remembered."""
@@ -68,8 +71,7 @@ class Simulation:
 
     def _begin(self) -> None:
         s = self.scenario
-        self.clock.run_on()
-        self.clock.set(SimulatorClock().now() if s.clock.now is None else s.clock.now)
+        self.clock.reset(s.clock.now)
         if s.clock.frozen:
             self.clock.freeze()
         self.world.defaults = s.default_behaviour()
