@@ -220,9 +220,7 @@ def test_what_ends_before_its_cancel_takes_effect_is_not_canceled() -> None:
     assert portal.ending(publish.id) == "succeeded"
 
 
-@pytest.mark.parametrize(
-    ("switch", "ending"), [("ineffective", "succeeded"), ("effective", "canceled")]
-)
+@pytest.mark.parametrize(("switch", "ending"), [("ineffective", "succeeded"), ("effective", "canceled")])
 def test_cancelling_a_golive(switch: str, ending: str) -> None:
     """REVIEW [D]: after go live is selected, cancelling is no longer possible."""
     portal = Portal(mode="by time", seconds=600, cancel_golive=switch, cancel_seconds=60)
