@@ -269,7 +269,9 @@ def _need_go(search: str, instead: str) -> str:
     ).stdout
     numbers = re.search(r"go(\d+)\.(\d+)", shown)
     if numbers is None or (int(numbers[1]), int(numbers[2])) < GO_MINIMUM:
-        raise NotAvailable(f"{go} is too old to build Pulumi ({shown.strip()!r}): Go 1.21 or newer is needed.")
+        raise NotAvailable(
+            f"{go} is too old to build Pulumi ({shown.strip()!r}): Go 1.21 or newer is needed."
+        )
     return go
 
 
