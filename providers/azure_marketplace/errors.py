@@ -206,7 +206,11 @@ class LaunchError(OfferGoLiveError):
 
 
 class LaunchRefused(LaunchError):
-    """The offer cannot go live as asked. Nothing was submitted."""
+    """The offer cannot go live as asked. Nothing was submitted. about: the input that it is about."""
+
+    def __init__(self, what: str, *, next_step: str = "", about: str = "offer_id") -> None:
+        super().__init__(what, next_step=next_step)
+        self.about = about
 
 
 class LaunchFailed(LaunchError):

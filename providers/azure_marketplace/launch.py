@@ -22,9 +22,9 @@ class Launch:
     operation_id: None where nothing had to be submitted (what was wanted was live already).
     submitted_at, finished_at: UTC; submitted_at by the API's clock where it told it.
     live_version, preview_version: what the two slots held when they were last read.
-    confirmed_live_version: what production showed when our operation ended. A refresh never overwrites it: the
-    difference to `live_version` is the drift. (How the portal numbers production is a guess, so the pin itself
-    cannot serve for that.)
+    confirmed_live_version: what production showed when our operation ended. A refresh never overwrites it:
+    the difference to `live_version` is the drift. (How the portal numbers production is a guess, so the pin
+    itself cannot serve for that.)
     """
 
     status: Status
@@ -53,7 +53,7 @@ class Launch:
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, Any]) -> Launch | None:
-        """What a state records; None where it records no launch. Tolerant: states outlive versions of this."""
+        """What a state records; None where that is no launch. Tolerant: states outlive versions of this."""
         try:
             status = Status(outputs.get("status"))
         except ValueError:

@@ -1,0 +1,354 @@
+"""The Cloud Partner Portal: its calls, and its words made neutral.
+
+Written from Microsoft's "Go Live" reference and its neighbours (ORIG, NEW, LEARN) and from what clients that ran in
+production show; the tags say how a fact is known: [D] documented, [O] observed, [I] inferred, [G] a guess that must
+not matter. The documents and the wire clash in header names, casing and vocabulary: all forms are taken.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+from urllib.parse import quote, unquote, urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from providers.azure_marketplace.errors import NotFound
+from providers.azure_marketplace.launch import instant
+from providers.azure_marketplace.polling import status_of_word
+from providers.azure_marketplace.publishing import (
+    Accepted,
+    Kind,
+    Link,
+    Message,
+    OfferKey,
+    Operation,
+    Slot,
+    Step,
+)
+from providers.azure_marketplace.text import plain
+from providers.azure_marketplace.transport import Answer, Transport, path_on
+
+__all__ = ["ADVICE", "API_VERSION", "AUDIENCE", "TITLE", "CloudPartnerPortal"]
+
+TITLE = "The Cloud Partner Portal"
+AUDIENCE = "https://cloudpartner.azure.com"
+API_VERSION = "2017-10-31"
+"""ORIG/considerations [D]: in the query of every call."""
+ADVICE = {
+    400: "See what it says is missing, mend that in the portal, and run `pulumi up` again.",
+    401: "Sign in anew: the token is not valid (any more), or is meant for somebody else than the portal.",
+    403: "Give the identity the role owner or contributor of this publisher, in Partner Center under Microsoft Entra "
+    "applications. The classic mistake is the object id of the app registration instead of the enterprise application.",
+    404: "Check publisher_id and offer_id; they are the ids in the offer's address, not its title.",
+    409: "See in the portal what is running for the offer, and run `pulumi up` again when it has ended.",
+    422: "See what it says is invalid, mend that in the portal, publish to preview, and run `pulumi up` again.",
+}
+"""What to do about a refusal, by status. 401 and 403: ORIG/troubleshooting-authentication-errors [D]."""
+
+
+class CloudPartnerPortal:
+    """`publishing.PublishingApi` over the Cloud Partner Portal.
+
+    An operation's id is, in this order of preference, the GUID of the documented path, the `$`-separated id of offers
+    that were not migrated, or the whole path and query where the portal named some other place.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._http = transport
+
+    @property
+    def title(self) -> str:
+        return TITLE
+
+    def offer_exists(self, offer: OfferKey) -> bool:
+        try:
+            self._http.get(_versioned(_path(offer)), doing=f"show the offer {offer}")
+        except NotFound:
+            return False
+        return True
+
+    def preview(self, offer: OfferKey) -> Slot | None:
+        return self._slot(offer, "Preview")
+
+    def live(self, offer: OfferKey) -> Slot | None:
+        return self._slot(offer, "Production")
+
+    def operations(self, offer: OfferKey) -> Sequence[Operation]:
+        """ORIG/retrieve-operations [D]: the path word is `submissions`, with a slash at its end.
+
+        No filter is sent: two names for it exist, neither proven, and ended operations matter too.
+        """
+        answer = self._http.get(
+            _versioned(f"{_path(offer)}/submissions/"), doing=f"list the operations of {offer}"
+        )
+        listed = [_listed(item) for item in _items(answer)]
+        operations = [operation for operation in listed if operation.id]
+        # Newest first is only inferred [I] for the portal's own order; the dates are documented.
+        dated = [(operation.changed_at, operation) for operation in operations if operation.changed_at]
+        if len(dated) == len(operations):
+            return [operation for _, operation in sorted(dated, key=lambda pair: pair[0], reverse=True)]
+        return operations
+
+    def operation(self, offer: OfferKey, operation_id: str) -> Operation:
+        answer = self._http.get(_operation_path(offer, operation_id), doing=f"show the operation of {offer}")
+        items = _items(answer)
+        # The documented sample is an array of one, real clients read an object (portal-api 2.4 [O]).
+        body = items[0] if items else {}
+        detail = _Detail.model_validate(body)
+        if not detail.status:
+            answer.unreadable("its answer has no status")
+        status, recognised = status_of_word(detail.status)
+        return Operation(
+            id=operation_id,
+            kind=Kind.GO_LIVE,
+            status=status,
+            word=detail.status,
+            recognised=recognised,
+            version=detail.offerversion,
+            steps=tuple(step.neutral() for step in detail.steps),
+            messages=tuple(message.neutral() for message in detail.messages),
+            live_links=_links(detail.livelinks),
+            preview_links=_links(detail.previewlinks),
+            retry_after=answer.retry_after,
+        )
+
+    def submit(self, offer: OfferKey, preview: Slot | None) -> Accepted:  # noqa: ARG002 - the portal takes no version
+        """ORIG/go-live [D]: POST without a body, 202 and a header that says where the operation is.
+
+        200 counts as accepted too (portal-api 2.1 [O]). The body is not documented and not read.
+        """
+        answer = self._http.post(_versioned(f"{_path(offer)}/golive"), doing=f"take {offer} live")
+        # ORIG says Operation-Location, NEW and running clients say Location (portal-api 2.1).
+        address = answer.headers.get("Operation-Location") or answer.headers.get("Location")
+        return Accepted(
+            operation_id=self._operation_id(offer, address) if address else None,
+            at=answer.date,
+            retry_after=answer.retry_after,
+        )
+
+    def _slot(self, offer: OfferKey, slot: str) -> Slot | None:
+        try:
+            answer = self._http.get(
+                _versioned(f"{_path(offer)}/slot/{slot}"), doing=f"show the {slot.lower()} slot of {offer}"
+            )
+        except NotFound:
+            return None
+        items = _items(answer)
+        if not items:
+            answer.unreadable("its answer is no offer")
+        offer_body = _Offer.model_validate(items[0])
+        return Slot(offer_body.version, instant(offer_body.changedtime))
+
+    def _operation_id(self, offer: OfferKey, address: str) -> str:
+        title = f"The go-live of {offer} was accepted, but {TITLE}"
+        path = path_on(self._http.endpoint, address.strip(), title=title)
+        bare = urlsplit(path).path.rstrip("/")
+        for prefix in (f"{_path(offer)}/operations/", "/api/operations/"):
+            operation_id = unquote(bare[len(prefix) :])
+            known = bare.lower().startswith(prefix.lower()) and re.fullmatch(r"[\w$.-]{1,300}", operation_id)
+            if known and _operation_path(offer, operation_id) in (path, _versioned(bare), _versioned(path)):
+                return operation_id
+        return path
+
+
+def _path(offer: OfferKey) -> str:
+    return f"/api/publishers/{quote(offer.publisher_id, safe='')}/offers/{quote(offer.offer_id, safe='')}"
+
+
+def _operation_path(offer: OfferKey, operation_id: str) -> str:
+    if operation_id.startswith("/"):
+        return _versioned(operation_id)
+    where = "/api" if "$" in operation_id else _path(offer)
+    return _versioned(f"{where}/operations/{quote(operation_id, safe='$')}")
+
+
+def _versioned(path: str) -> str:
+    """ORIG/go-live's own sample address lacks the api-version that every call needs: it is added where missing."""
+    if re.search(r"[?&]api-version=[^&]", path, re.IGNORECASE):
+        return path
+    return f"{path}{'&' if '?' in path else '?'}api-version={API_VERSION}"
+
+
+def _items(answer: Answer) -> list[Mapping[str, Any]]:
+    """The objects of an answer that is an object or an array of them, with their keys in lower case."""
+    body = answer.json()
+    if isinstance(body, Mapping) and isinstance(body.get("value"), list):
+        body = body["value"]
+    if not isinstance(body, (list, Mapping)):
+        answer.unreadable("its answer is neither an object nor a list")
+    items = body if isinstance(body, list) else [body]
+    return [_folded(item) for item in items if isinstance(item, Mapping)]
+
+
+def _folded(value: Any, depth: int = 0) -> Any:
+    """Keys in lower case all the way down: the documents, the samples and the wire disagree in casing."""
+    if isinstance(value, Mapping) and depth < 8:
+        return {str(key).lower(): _folded(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list) and depth < 8:
+        return [_folded(item, depth + 1) for item in value]
+    return value
+
+
+def _listed(item: Mapping[str, Any]) -> Operation:
+    listed = _Listed.model_validate(item)
+    word = listed.submissionstate or listed.status
+    status, recognised = status_of_word(word)
+    return Operation(
+        id=listed.id,
+        kind=_kind(listed.submissiontype, listed.slot),
+        status=status,
+        word=word,
+        recognised=recognised,
+        version=listed.offerversion,
+        changed_at=instant(listed.changedtime or listed.lastactiondatetime or listed.createddatetime),
+    )
+
+
+def _kind(submission_type: str, slot: str) -> Kind:
+    """What a list entry is about.
+
+    Only "publish" with slot "staging" is sampled. ORIG's prose names the other type "GGoLive", NEW's "GoLive", and the
+    slot of a go-live is nowhere shown [G]: either word is enough.
+    """
+    what, where = (re.sub(r"[\s_-]", "", word).lower() for word in (submission_type, slot))
+    if "golive" in what or what in ("live", "production") or where in ("production", "live"):
+        return Kind.GO_LIVE
+    if what in ("publish", "preview") or where in ("staging", "preview"):
+        return Kind.PREVIEW
+    return Kind.UNKNOWN
+
+
+def _links(links: Sequence[_Link]) -> tuple[Link, ...]:
+    return tuple(Link(link.displaytext, link.uri) for link in links if link.uri)
+
+
+# What the portal says. Tolerant: a member that is missing or of another type is as good as absent, and unknown members
+# are ignored, since no live service was seen and the samples contradict the tables.
+
+
+def _as_text(value: Any) -> str:
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _as_plain(value: Any) -> str:
+    return plain(value) if isinstance(value, str) else ""
+
+
+def _as_version(value: Any) -> str | None:
+    """Whole numbers of any size, as JSON's numbers or as text."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float):
+        return str(int(value)) if math.isfinite(value) and value == int(value) else None
+    if isinstance(value, int):
+        return str(value)
+    return plain(value, longest=100) or None if isinstance(value, str) else None
+
+
+def _as_percent(value: Any) -> int | None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return min(100, max(0, int(value))) if number else None
+
+
+def _as_objects(value: Any) -> list[Any]:
+    return [item for item in value if isinstance(item, Mapping)][:200] if isinstance(value, list) else []
+
+
+def _as_messages(value: Any) -> list[Any]:
+    """NEW's table calls messages "array of strings", its own sample shows objects: both are taken."""
+    if not isinstance(value, list):
+        return []
+    return _as_objects([{"messagehtml": item} if isinstance(item, str) else item for item in value])
+
+
+_Text = Annotated[str, BeforeValidator(_as_text)]
+_Plain = Annotated[str, BeforeValidator(_as_plain)]
+_Version = Annotated[str | None, BeforeValidator(_as_version)]
+_Percent = Annotated[int | None, BeforeValidator(_as_percent)]
+
+
+class _Said(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class _Message(_Said):
+    messagehtml: _Plain = ""
+    level: _Plain = ""
+
+    def neutral(self) -> Message:
+        return Message(self.messagehtml, self.level.lower())
+
+
+_Messages = Annotated[list[_Message], BeforeValidator(_as_messages)]
+
+
+class _Step(_Said):
+    id: _Plain = ""
+    stepname: _Plain = ""
+    status: _Plain = ""
+    estimatedtimeframe: _Plain = ""
+    progresspercentage: _Percent = None
+    processpercentage: _Percent = Field(default=None, description="the property table's name for it")
+    messages: _Messages = Field(default_factory=list)
+
+    def neutral(self) -> Step:
+        percent = self.progresspercentage
+        word = re.sub(r"[\s_-]", "", self.status).lower()
+        return Step(
+            name=self.stepname or self.id,
+            status_word=self.status,
+            percent=percent if percent is not None else self.processpercentage,
+            estimate=self.estimatedtimeframe,
+            messages=tuple(message.neutral() for message in self.messages),
+            active=word not in ("notstarted", "complete", "completed", "succeeded", ""),
+        )
+
+
+class _Link(_Said):
+    displaytext: _Plain = ""
+    uri: _Plain = ""
+
+
+_Links = Annotated[list[_Link], BeforeValidator(_as_objects)]
+
+
+class _Detail(_Said):
+    """portal-api 3.2 [D]."""
+
+    status: _Plain = ""
+    offerversion: _Version = None
+    messages: _Messages = Field(default_factory=list)
+    steps: Annotated[list[_Step], BeforeValidator(_as_objects)] = Field(default_factory=list)
+    previewlinks: _Links = Field(default_factory=list)
+    livelinks: _Links = Field(default_factory=list)
+
+
+class _Listed(_Said):
+    """portal-api 3.1 [D]. The property table's names stand beside the sample's."""
+
+    id: _Text = ""
+    submissiontype: _Text = ""
+    submissionstate: _Text = ""
+    status: _Text = ""
+    slot: _Text = ""
+    offerversion: _Version = None
+    changedtime: _Text = ""
+    lastactiondatetime: _Text = ""
+    createddatetime: _Text = ""
+
+
+class _Offer(_Said):
+    """portal-api 3.4 [D]. retrieve-specific-offer's sample has changedTime inside definition."""
+
+    version: _Version = None
+    definition: Annotated[
+        dict[str, Any], BeforeValidator(lambda value: value if isinstance(value, dict) else {})
+    ] = Field(default_factory=dict)
+    own_changedtime: _Text = Field(default="", alias="changedtime")
+
+    @property
+    def changedtime(self) -> str:
+        return self.own_changedtime or _as_text(self.definition.get("changedtime"))

@@ -1,0 +1,860 @@
+"""The rule: bring it about that what stands in an offer's preview is live, and never ask for it twice.
+
+The publishing API, the clock and whoever watches are handed in; nothing of Pulumi, of HTTP or of one API's words is
+known here. This is the only place that decides.
+
+    1. An unfinished operation is recorded: ask for it, go on waiting.
+    2. Look the offer up. A go-live that runs is adopted, never competed with; so is one that has ended and can only
+       be this request's. A pinned version that is live is enough. What cannot go live is refused.
+    3. Submit. Accepted: wait. Refused: say so, or adopt what runs already. Unknown: look until the answer settles,
+       adopt what is found, send again only when nothing began, and leave the rest to the next run.
+    4. Wait until the operation ends, the time is up, or the run is cancelled; the last two record the operation.
+
+Where it cannot be told whether something that has ended was this request's, it is submitted: a launch that silently
+did not happen is worse than the same content taken live again.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import NoReturn, Protocol, TypeVar
+
+from providers.azure_marketplace.clock import Clock
+from providers.azure_marketplace.errors import (
+    Conflict,
+    Interrupted,
+    LaunchCanceled,
+    LaunchFailed,
+    LaunchRefused,
+    LaunchUnknown,
+    NotFound,
+    NotSent,
+    OfferGoLiveError,
+    PublishingError,
+    Refused,
+    SignInFailed,
+    StillRunning,
+    Unanswered,
+    Unreadable,
+)
+from providers.azure_marketplace.launch import Launch
+from providers.azure_marketplace.polling import Schedule, backoff
+from providers.azure_marketplace.publishing import (
+    Kind,
+    OfferKey,
+    Operation,
+    PublishingApi,
+    Slot,
+    Status,
+)
+
+__all__ = ["Action", "Forecast", "GoingLive", "Limits", "Observer", "Request", "Turns"]
+
+T = TypeVar("T")
+SideBySide = Callable[[Sequence[Callable[[], object]]], list[object]]
+
+# What code answers a go-live while another operation runs is not known (portal-api section 6 [G]); words may tell.
+_ABOUT_ONE = re.compile(
+    r"already|in[ -]?progress|running|another (operation|submission)|conflict", re.IGNORECASE
+)
+
+RUN_AGAIN = "Run `pulumi up` again: it looks the offer up first and never submits what is already going live."
+RESUME = "Run `pulumi up` again to go on waiting for it; nothing is submitted twice."
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked for.
+
+    pin: the version that is to go live, and no other; None for whatever stands in preview.
+    wait: False returns as soon as the operation is accepted.
+    changed: the recorded launch was asked for with another pin or other triggers: it does not answer this one.
+    triggered: other triggers in particular: the offer goes live again even where the pinned version is live.
+    """
+
+    offer: OfferKey
+    pin: str | None = None
+    wait: bool = True
+    changed: bool = False
+    triggered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long things that go wrong are borne, in seconds.
+
+    patience: one read before anything was submitted. settle: how long an answer must stay the same before "nothing
+    began" is believed. unreadable: an operation that cannot be read in mid-wait. lost: an operation that the API says
+    does not exist, while it lists nothing that runs. sends: how often a go-live that provably did not begin is sent.
+    """
+
+    patience: float = 60.0
+    settle: float = 30.0
+    unreadable: float = 6 * 3600.0
+    lost: float = 900.0
+    sends: int = 3
+
+
+class Observer(Protocol):
+    """Whoever watches a launch. None of these may raise or block."""
+
+    def progress(self, operation: Operation, elapsed: float) -> None:
+        """The operation was read. elapsed: seconds since it was submitted."""
+
+    def note(self, message: str) -> None:
+        """Something a person will want to find in the log afterwards."""
+
+    def warn(self, message: str) -> None:
+        """Something that a person should look at."""
+
+
+class Action(Enum):
+    SUBMIT = "submit"
+    ADOPT = "adopt"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What `bring_about` would do now, and why. operation: the one that would be adopted."""
+
+    action: Action
+    preview: Slot | None
+    live: Slot | None
+    operation: Operation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """An offer as the API shows it at one moment."""
+
+    preview: Slot | None
+    live: Slot | None
+    operations: Sequence[Operation]
+
+    @property
+    def go_lives(self) -> list[Operation]:
+        return [operation for operation in self.operations if operation.kind is Kind.GO_LIVE]
+
+    @property
+    def running(self) -> Operation | None:
+        return next((operation for operation in self.go_lives if not operation.status.ended), None)
+
+    @property
+    def live_version(self) -> str | None:
+        return self.live.version if self.live else None
+
+    @property
+    def preview_version(self) -> str | None:
+        return self.preview.version if self.preview else None
+
+
+class Turns:
+    """One launch at a time for each offer within this process: two resources for one offer do not race."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+
+    def of(self, offer: OfferKey) -> threading.Lock:
+        with self._guard:
+            return self._locks.setdefault(str(offer).lower(), threading.Lock())
+
+
+def one_after_another(reads: Sequence[Callable[[], object]]) -> list[object]:
+    return [read() for read in reads]
+
+
+class GoingLive:
+    """The rule, for one run. `turns` is shared by all that run in this process."""
+
+    def __init__(
+        self,
+        api: PublishingApi,
+        clock: Clock,
+        observer: Observer,
+        *,
+        schedule: Schedule | None = None,
+        limits: Limits | None = None,
+        turns: Turns | None = None,
+        side_by_side: SideBySide = one_after_another,
+    ) -> None:
+        self._api = api
+        self._clock = clock
+        self._observer = observer
+        self._schedule = schedule or Schedule()
+        self._limits = limits or Limits()
+        self._turns = turns or Turns()
+        self._side_by_side = side_by_side
+
+    def bring_about(self, request: Request, recorded: Launch | None, *, deadline: float) -> Launch:
+        """Take the offer live, or find that it is; returns what is to be recorded.
+
+        recorded: what the state holds from earlier runs. deadline: on the clock's monotonic scale.
+        Raises `LaunchError` (with `launch` where the state has something to learn), `PublishingError`,
+        `SignInFailed` or `Interrupted`; whichever it is, running it again is safe.
+        """
+        if recorded and recorded.operation_id and not recorded.status.ended:
+            launch, was_running = self._resume(request, recorded, deadline)
+            if not launch.status.ended:
+                return launch
+            if was_running or not request.changed:
+                concluded = self._conclude(request, launch, ours=not request.changed)
+                if concluded:
+                    return concluded
+            else:
+                self._observer.note(
+                    f"The earlier go-live of {request.offer} ended as {launch.status.value}; it was for other inputs."
+                )
+            recorded = launch
+        elif recorded and not request.changed and _stands(recorded, request):
+            return recorded
+        while True:
+            launch, fresh = self._begin(request, recorded, deadline)
+            if launch.operation_id is None:
+                return launch
+            if not launch.status.ended and request.wait:
+                launch = self._watch(request, launch, deadline)
+            if not launch.status.ended:
+                return launch
+            concluded = self._conclude(request, launch, ours=fresh)
+            if concluded:
+                return concluded
+            # Somebody else's go-live, and the preview has changed since it began: what is wanted is not live yet.
+            recorded = launch
+
+    def foresee(self, request: Request) -> Forecast:
+        """What `bring_about` would do now, as far as it shows without the state; reads only.
+
+        Raises `LaunchRefused` where it would refuse.
+        """
+        sight = self._look(request.offer, self._clock.monotonic() + self._limits.patience)
+        action, operation = self._decide(request, None, sight)
+        if request.triggered and action is Action.ADOPT and operation and operation.status.ended:
+            # It may be the recorded one, which other triggers do not leave at that.
+            action, operation = Action.SUBMIT, None
+        return Forecast(action, sight.preview, sight.live, operation)
+
+    def refreshed(self, offer: OfferKey, recorded: Launch) -> Launch | None:
+        """The recorded launch with the API's present truth in it; None when the offer is gone. Reads only."""
+        deadline = self._clock.monotonic() + self._limits.patience
+        sight = self._look(offer, deadline)
+        if sight.preview is None and sight.live is None:
+            exists = self._patiently(lambda: self._api.offer_exists(offer), deadline)
+            if not exists:
+                return None
+        launch = replace(recorded, live_version=sight.live_version, preview_version=sight.preview_version)
+        running = sight.running
+        if running and running.id != recorded.operation_id and recorded.status.ended:
+            # Started by hand in the portal, or by a run that died before it could record it.
+            return self._adopted(launch, running, sight)
+        if not recorded.operation_id or recorded.status.ended:
+            return launch
+        try:
+            operation_id = recorded.operation_id
+            operation = self._patiently(lambda: self._api.operation(offer, operation_id), deadline)
+        except NotFound:
+            listed = [item for item in sight.operations if item.id == recorded.operation_id]
+            if not listed:
+                return launch
+            operation = listed[0]
+        seen = self._seen(launch, operation)
+        if seen.status is Status.SUCCEEDED:
+            return replace(seen, confirmed_live_version=sight.live_version)
+        return seen
+
+    # Step 1: what is recorded
+
+    def _resume(self, request: Request, recorded: Launch, deadline: float) -> tuple[Launch, bool]:
+        """The recorded operation's end, or its present state when nobody waits; and whether it was found running."""
+        self._observer.note(f"Asking for the go-live of {request.offer} that an earlier run submitted.")
+        first: list[Status] = []
+        launch = self._watch(request, recorded, deadline, wait=request.wait, seen=first.append)
+        return launch, not first or not first[0].ended
+
+    # Step 2: what the API shows
+
+    def _begin(self, request: Request, recorded: Launch | None, deadline: float) -> tuple[Launch, bool]:
+        """A launch that runs or has ended, and whether it is a fresh one that this call submitted."""
+        turn = self._turns.of(request.offer)
+        while not turn.acquire(blocking=False):
+            if self._clock.monotonic() >= deadline:
+                raise LaunchUnknown(
+                    f"Another resource of this program is taking {request.offer} live, and the time is up",
+                    next_step=RUN_AGAIN,
+                )
+            self._clock.sleep(0.1)
+        try:
+            sight = self._look(request.offer, deadline)
+            if self._suspicious(request, recorded, sight):
+                sight = self._second_look(request, recorded, sight, deadline)
+            action, operation = self._decide(request, recorded, sight)
+            if action is Action.NOTHING:
+                self._observer.note(
+                    f"Version {request.pin} of {request.offer} is live already: nothing to submit."
+                )
+                return self._already(sight, recorded), False
+            if operation:
+                self._observer.note(
+                    f"Found a go-live of {request.offer} that is {operation.status.value}: adopted."
+                )
+                return self._adopted(recorded, operation, sight), False
+            return self._submit(request, recorded, sight, deadline)
+        finally:
+            turn.release()
+
+    def _look(self, offer: OfferKey, deadline: float) -> _Sight:
+        def operations() -> Sequence[Operation]:
+            try:
+                return self._api.operations(offer)
+            except NotFound:
+                # Either the offer is gone, which the slots tell, or nothing was ever submitted for it.
+                return ()
+
+        reads: Sequence[Callable[[], object]] = (
+            lambda: self._patiently(lambda: self._api.preview(offer), deadline),
+            lambda: self._patiently(lambda: self._api.live(offer), deadline),
+            lambda: self._patiently(operations, deadline),
+        )
+        preview, live, listed = self._side_by_side(reads)
+        return _Sight(preview, live, listed)  # type: ignore[arg-type]
+
+    def _suspicious(self, request: Request, recorded: Launch | None, sight: _Sight) -> bool:
+        """Whether the slots say that a launch has just happened which the list does not show (yet)."""
+        if (
+            sight.running
+            or sight.live is None
+            or self._decide(request, recorded, sight)[0] is not Action.SUBMIT
+        ):
+            return False
+        known = recorded.live_version if recorded else None
+        if sight.live_version is not None and known != sight.live_version == sight.preview_version:
+            return True
+        changed, listed = (
+            sight.live.changed_at,
+            [item.changed_at for item in sight.go_lives if item.changed_at],
+        )
+        if changed is None or (listed and changed <= max(listed) + timedelta(seconds=1)):
+            return False
+        return changed > self._clock.now() - timedelta(minutes=10)
+
+    def _second_look(
+        self, request: Request, recorded: Launch | None, sight: _Sight, deadline: float
+    ) -> _Sight:
+        """A list may lag behind the slots: give it the time to settle before it is believed."""
+        until = min(self._clock.monotonic() + self._limits.settle, deadline)
+        attempt = 0
+        while self._clock.monotonic() < until and self._suspicious(request, recorded, sight):
+            attempt += 1
+            self._clock.sleep(backoff(attempt, chance=self._clock.chance(), longest=5.0))
+            sight = self._look(request.offer, deadline)
+        return sight
+
+    def _decide(
+        self, request: Request, recorded: Launch | None, sight: _Sight
+    ) -> tuple[Action, Operation | None]:
+        """What to do about what is seen; pure. Raises `LaunchRefused`."""
+        offer, pin = request.offer, request.pin
+        wrong_preview = pin is not None and sight.preview_version != pin
+        if sight.running and not wrong_preview:
+            return Action.ADOPT, sight.running
+        if pin is not None and sight.live_version == pin and not request.triggered:
+            return Action.NOTHING, None
+        if sight.preview is None:
+            self._refuse_without_preview(offer, sight)
+        if wrong_preview:
+            running = " A go-live of it is running, which nobody can stop." if sight.running else ""
+            raise LaunchRefused(
+                f"{offer} is pinned to version {pin}, but its preview holds version "
+                f"{sight.preview_version or 'unknown'}: nothing was submitted.{running}",
+                next_step=f"Publish version {pin} to preview, or set offer_version to the version that is to go live.",
+                about="offer_version",
+            )
+        ended = self._ended_since(recorded, sight)
+        return (Action.ADOPT, ended) if ended else (Action.SUBMIT, None)
+
+    def _refuse_without_preview(self, offer: OfferKey, sight: _Sight) -> NoReturn:
+        exists = self._patiently(
+            lambda: self._api.offer_exists(offer), self._clock.monotonic() + self._limits.patience
+        )
+        if not exists:
+            raise LaunchRefused(
+                f"There is no offer {offer.offer_id!r} of publisher {offer.publisher_id!r}, or this identity may not "
+                "see it: nothing was submitted",
+                next_step="Check publisher_id and offer_id; they are the ids in the offer's address, not its title.",
+            )
+        live = f" (version {sight.live_version} is live)" if sight.live_version else ""
+        raise LaunchRefused(
+            f"{offer} has nothing in preview that could go live{live}: nothing was submitted",
+            next_step="Publish it to preview first, and wait until the preview is ready.",
+        )
+
+    def _ended_since(self, recorded: Launch | None, sight: _Sight) -> Operation | None:
+        """A go-live that has ended and can only be the answer to this request: one of a run that died, say."""
+        newest = next(iter(_newer(recorded, sight.go_lives)), None)
+        if newest is None or not newest.status.ended:
+            return None
+        covers = _covers(newest, sight)
+        if recorded is None or not (recorded.operation_id or recorded.finished_at):
+            # Nothing to compare it with: last year's launch looks the same, unless it took this very preview live.
+            return newest if newest.status is Status.SUCCEEDED and covers else None
+        return newest if covers is not False else None
+
+    # Step 3: submit
+
+    def _submit(
+        self, request: Request, recorded: Launch | None, sight: _Sight, deadline: float
+    ) -> tuple[Launch, bool]:
+        offer = request.offer
+        give_up_at = min(deadline, self._clock.monotonic() + self._limits.patience)
+        sent = attempt = 0
+        while True:
+            self._clock.sleep(0)  # the last moment at which a cancelled run has submitted nothing
+            try:
+                accepted = self._api.submit(offer, sight.preview)
+            except NotSent as error:
+                attempt += 1
+                if self._clock.monotonic() >= give_up_at:
+                    raise
+                self._clock.sleep(self._delay(attempt, error))
+            except Interrupted:
+                raise LaunchUnknown(
+                    f"The run was cancelled while {offer} was being submitted; it may be going live",
+                    next_step=RUN_AGAIN,
+                ) from None
+            except (Unanswered, Unreadable) as error:
+                sent += 1
+                self._observer.warn(
+                    f"{error} Looking whether the go-live has begun before anything is sent again."
+                )
+                found = self._settled(offer, sight, error, deadline)
+                if found:
+                    return self._adopted(recorded, found, sight), True
+                if sent >= self._limits.sends:
+                    raise LaunchUnknown(
+                        f"{offer} could not be submitted: {sent} tries, and none began",
+                        next_step=RUN_AGAIN,
+                        cause=error,
+                    ) from error
+            except Refused as error:
+                found = self._running_after_all(offer, sight, error, deadline)
+                if found:
+                    self._observer.note(f"{offer} is going live already: adopted.")
+                    return self._adopted(recorded, found, sight), False
+                raise
+            else:
+                self._observer.note(f"{offer} was submitted to go live.")
+                launch = Launch(
+                    status=Status.RUNNING,
+                    operation_id=accepted.operation_id,
+                    live_version=sight.live_version,
+                    preview_version=sight.preview_version,
+                    confirmed_live_version=recorded.confirmed_live_version if recorded else None,
+                    submitted_at=accepted.at or self._clock.now(),
+                )
+                if accepted.operation_id is None:
+                    launch = self._named(offer, sight, launch, deadline)
+                return launch, True
+
+    def _named(self, offer: OfferKey, before: _Sight, launch: Launch, deadline: float) -> Launch:
+        """A launch that was accepted without a word about its operation: the list has to tell."""
+        missing = PublishingError(
+            f"{self._api.title} accepted the go-live of {offer}, but named no operation"
+        )
+        self._observer.warn(f"{missing} Looking it up.")
+        found = self._settled(offer, before, missing, deadline)
+        if found is None:
+            raise LaunchUnknown(
+                f"{missing.what}, and lists none: it cannot be watched from here", next_step=RUN_AGAIN
+            )
+        return self._seen(replace(launch, operation_id=found.id), found)
+
+    def _settled(
+        self, offer: OfferKey, before: _Sight, error: PublishingError, deadline: float
+    ) -> Operation | None:
+        """Look until the answer settles: the go-live that began since `before`; None when none provably did."""
+        known = {operation.id for operation in before.operations}
+        started = self._clock.monotonic()
+        give_up_at = min(deadline, started + 4 * self._limits.settle)
+        attempt = same = 0
+        retry_after = error.retry_after
+        while True:
+            attempt += 1
+            self._wait_out(
+                offer, backoff(attempt, chance=self._clock.chance(), retry_after=retry_after, longest=5.0)
+            )
+            retry_after = None
+            try:
+                new = [operation for operation in self._api.operations(offer) if operation.id not in known]
+                found = next((operation for operation in new if operation.kind is not Kind.PREVIEW), None)
+                if found:
+                    return found
+                # A publish to preview that somebody began meanwhile, or a go-live under another name: not settled.
+                same = 0 if new else same + 1
+                quiet = same >= 3 and self._clock.monotonic() >= started + self._limits.settle
+                if quiet and self._api.live(offer) == before.live:
+                    return None
+            except Interrupted:
+                self._wait_out(offer, 0)
+            except (PublishingError, SignInFailed):
+                same = 0
+            if self._clock.monotonic() >= give_up_at:
+                raise LaunchUnknown(
+                    f"It cannot be told yet whether {offer} is going live: {error.what}",
+                    next_step=RUN_AGAIN,
+                    cause=error,
+                ) from error
+
+    def _wait_out(self, offer: OfferKey, seconds: float) -> None:
+        try:
+            self._clock.sleep(seconds)
+        except Interrupted:
+            raise LaunchUnknown(
+                f"The run was cancelled before it was known whether {offer} is going live",
+                next_step=RUN_AGAIN,
+            ) from None
+
+    def _running_after_all(
+        self, offer: OfferKey, before: _Sight, error: Refused, deadline: float
+    ) -> Operation | None:
+        """The go-live that the refusal is about, if it is about one: "already running" leads back to step 2."""
+        if error.status not in (400, 404, 409, 422):
+            return None
+        about_one = isinstance(error, Conflict) or _ABOUT_ONE.search(error.words)
+        known = {operation.id for operation in before.operations}
+        until = min(deadline, self._clock.monotonic() + (4 * self._limits.settle if about_one else 0.0))
+        attempt = 0
+        while True:
+            try:
+                listed = self._api.operations(offer)
+            except (PublishingError, SignInFailed):
+                listed = ()
+            for operation in listed:
+                if operation.kind is Kind.GO_LIVE and not (operation.status.ended and operation.id in known):
+                    return operation
+            explained = any(op.kind is Kind.PREVIEW and not op.status.ended for op in listed)
+            if explained or self._clock.monotonic() >= until:
+                return None
+            attempt += 1
+            self._clock.sleep(backoff(attempt, chance=self._clock.chance(), longest=5.0))
+
+    # Step 4: wait
+
+    def _watch(
+        self,
+        request: Request,
+        launch: Launch,
+        deadline: float,
+        *,
+        wait: bool = True,
+        seen: Callable[[Status], None] = lambda _: None,
+    ) -> Launch:
+        """Ask until the operation ends; the launch with what became of it. wait=False: one reading.
+
+        Raises `StillRunning`, with the operation to record, when the time is up or the run is cancelled.
+        """
+        offer = request.offer
+        clock = self._clock
+        already = (clock.now() - launch.submitted_at).total_seconds() if launch.submitted_at else 0.0
+        started = clock.monotonic() - max(already, 0.0)
+        weather = _Weather(self._limits)
+        words: set[str] = set()
+        try:
+            while True:
+                retry_after: float | None = None
+                try:
+                    operation = self._operation(offer, launch, weather)
+                    retry_after = operation.retry_after
+                    weather.clear()
+                    seen(operation.status)
+                    launch = self._seen(replace(launch, operation_id=operation.id), operation)
+                    elapsed = clock.monotonic() - started
+                    self._observer.progress(operation, elapsed)
+                    if not operation.recognised and operation.word not in words:
+                        words.add(operation.word)
+                        self._observer.warn(
+                            f"{self._api.title} gives {offer} the status {operation.word!r}, which nobody knows; "
+                            "it counts as running."
+                        )
+                except (PublishingError, SignInFailed) as error:
+                    why = weather.bear(error, clock.monotonic())
+                    if why:
+                        raise self._unreadable(offer, launch, error, why) from error
+                    retry_after = getattr(error, "retry_after", None)
+                    if weather.count == 1:
+                        self._observer.note(f"{error} The operation goes on; asking again.")
+                if launch.status.ended or (not wait and weather.count == 0):
+                    return launch
+                left = deadline - clock.monotonic()
+                if left <= 0:
+                    raise StillRunning(
+                        f"The time for {offer} is up, and its go-live is still running "
+                        f"(operation {launch.operation_id})",
+                        next_step=f"{RESUME} A longer custom timeout for create and update waits longer.",
+                        launch=launch,
+                    )
+                if not wait and weather.count > 2:
+                    self._observer.warn(
+                        f"The go-live of {offer} could not be read; the next `pulumi up` asks again."
+                    )
+                    return launch
+                delay = self._schedule.delay(
+                    clock.monotonic() - started, chance=clock.chance(), retry_after=retry_after
+                )
+                if weather.refused or (not wait and weather.count):
+                    delay = backoff(weather.count, chance=clock.chance(), retry_after=retry_after)
+                clock.sleep(min(delay, left))
+        except Interrupted:
+            raise StillRunning(
+                f"The run was cancelled; the go-live of {offer} goes on (operation {launch.operation_id})",
+                next_step=RESUME,
+                launch=launch,
+            ) from None
+
+    def _operation(self, offer: OfferKey, launch: Launch, weather: _Weather) -> Operation:
+        """One reading of the launch's operation; where its own address knows nothing, the list may."""
+        operation_id = launch.operation_id or ""
+        try:
+            return self._api.operation(offer, operation_id)
+        except NotFound:
+            go_lives = [item for item in self._api.operations(offer) if item.kind is Kind.GO_LIVE]
+            same = [item for item in go_lives if item.id == operation_id]
+            running = [item for item in go_lives if not item.status.ended]
+            # Only one runs at a time: the first that changed since this one was submitted is this one.
+            since = _since(launch.submitted_at, go_lives)[-1:]
+            for found in (same, running, since):
+                if found:
+                    return found[0]
+            weather.nowhere(self._clock.monotonic())
+            raise
+
+    def _unreadable(
+        self, offer: OfferKey, launch: Launch, error: OfferGoLiveError, why: str
+    ) -> LaunchUnknown | StillRunning:
+        cause = error if isinstance(error, PublishingError) else None
+        if why == "lost":
+            return LaunchUnknown(
+                f"{self._api.title} does not know the go-live of {offer} any more (operation {launch.operation_id}) "
+                "and lists none that runs",
+                next_step="See in the portal what became of it. The next `pulumi up` looks the offer up afresh, and "
+                "submits it when nothing is found.",
+                launch=replace(launch, status=Status.NOT_STARTED, operation_id=None, submitted_at=None),
+            )
+        return StillRunning(
+            f"The go-live of {offer} was submitted, but its state could not be read {why} (operation "
+            f"{launch.operation_id}): {error.what}",
+            next_step=" ".join(part for part in (error.next_step, RESUME) if part),
+            launch=launch,
+            cause=cause,
+        )
+
+    # What is recorded
+
+    def _seen(self, launch: Launch, operation: Operation) -> Launch:
+        ended = operation.status.ended
+        return replace(
+            launch,
+            status=operation.status,
+            finished_at=(operation.changed_at or self._clock.now()) if ended else None,
+            live_links=operation.live_links or launch.live_links,
+            preview_links=operation.preview_links or launch.preview_links,
+        )
+
+    def _adopted(self, recorded: Launch | None, operation: Operation, sight: _Sight) -> Launch:
+        launch = Launch(
+            status=Status.RUNNING,
+            operation_id=operation.id,
+            live_version=sight.live_version,
+            preview_version=sight.preview_version,
+            confirmed_live_version=recorded.confirmed_live_version if recorded else None,
+            submitted_at=operation.changed_at or self._clock.now(),
+        )
+        return self._seen(launch, operation)
+
+    def _already(self, sight: _Sight, recorded: Launch | None) -> Launch:
+        return Launch(
+            status=Status.SUCCEEDED,
+            operation_id=None,
+            live_version=sight.live_version,
+            preview_version=sight.preview_version,
+            confirmed_live_version=sight.live_version,
+            finished_at=self._clock.now(),
+            live_links=recorded.live_links if recorded else (),
+            preview_links=recorded.preview_links if recorded else (),
+        )
+
+    def _conclude(self, request: Request, launch: Launch, *, ours: bool) -> Launch | None:
+        """An ended launch with what the slots show now; None when it took something else live than is wanted.
+
+        A failure or a cancellation is raised, with the launch to record: it is told once, and not submitted again by
+        itself. A success stays one even if the slots cannot be read any more.
+        """
+        if launch.status is not Status.SUCCEEDED:
+            self._raise_ended(request.offer, launch)
+        try:
+            sight = self._look(request.offer, self._clock.monotonic() + self._limits.patience)
+        except (PublishingError, SignInFailed, Interrupted) as error:
+            self._observer.warn(f"{request.offer} went live, but its versions could not be read: {error}")
+            return launch
+        if not ours:
+            operation = next((item for item in sight.operations if item.id == launch.operation_id), None)
+            if operation and _covers(operation, sight) is False:
+                return None
+        return replace(
+            launch,
+            live_version=sight.live_version,
+            preview_version=sight.preview_version,
+            confirmed_live_version=sight.live_version,
+        )
+
+    def _raise_ended(self, offer: OfferKey, launch: Launch) -> NoReturn:
+        reasons = self._reasons(offer, launch)
+        if launch.status is Status.CANCELED:
+            raise LaunchCanceled(
+                f"The go-live of {offer} was cancelled (operation {launch.operation_id}){reasons}",
+                next_step="The next `pulumi up` submits it again.",
+                launch=launch,
+            )
+        raise LaunchFailed(
+            f"The go-live of {offer} failed (operation {launch.operation_id}){reasons}",
+            next_step="Mend what it names and publish to preview; the next `pulumi up` submits it again.",
+            launch=launch,
+        )
+
+    def _reasons(self, offer: OfferKey, launch: Launch) -> str:
+        """The API's own reasons for the end of an operation: its errors, else whatever it said last."""
+        try:
+            operation = self._patiently(
+                lambda: self._api.operation(offer, launch.operation_id or ""), self._clock.monotonic() + 10.0
+            )
+        except (PublishingError, SignInFailed, Interrupted):
+            return ""
+        said = [("", message) for message in operation.messages]
+        said += [(f"{step.name}: ", message) for step in operation.steps for message in step.messages]
+        errors = [(where, message) for where, message in said if message.level == "error"]
+        telling = errors or said[-3:]
+        texts = list(dict.fromkeys(f"{where}{message.text}" for where, message in telling if message.text))
+        return f": {' | '.join(texts[:8])}" if texts else ""
+
+    # Small things
+
+    def _patiently(self, read: Callable[[], T], deadline: float) -> T:
+        """Try a read again while the weather is bad: within the limits' patience, and before the deadline."""
+        until = min(deadline, self._clock.monotonic() + self._limits.patience)
+        attempt = 0
+        while True:
+            try:
+                return read()
+            except (Unanswered, NotSent, Unreadable, SignInFailed) as error:
+                attempt += 1
+                delay = self._delay(attempt, error)
+                lasting = isinstance(error, SignInFailed) and not error.transient
+                if lasting or self._clock.monotonic() + delay > until:
+                    raise
+                self._clock.sleep(delay)
+
+    def _delay(self, attempt: int, error: OfferGoLiveError) -> float:
+        retry_after = error.retry_after if isinstance(error, PublishingError) else None
+        return backoff(attempt, chance=self._clock.chance(), retry_after=retry_after, longest=10.0)
+
+
+class _Weather:
+    """How long the present run of unreadable answers lasts, and when it is too long."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.count = 0
+        self.refused = 0
+        self._since: float | None = None
+        self._nowhere_since: float | None = None
+
+    def clear(self) -> None:
+        self.count = self.refused = 0
+        self._since = self._nowhere_since = None
+
+    def nowhere(self, now: float) -> None:
+        """The operation's address and the list both say, readably, that there is no such operation."""
+        if self._nowhere_since is None:
+            self._nowhere_since = now
+
+    def bear(self, error: OfferGoLiveError, now: float) -> str:
+        """Why the wait must end, in words; empty while it goes on. "Cannot be read" is not "failed"."""
+        self.count += 1
+        self._since = now if self._since is None else self._since
+        if isinstance(error, SignInFailed) and not error.transient:
+            return "without a sign-in"
+        if isinstance(error, Refused) and not isinstance(error, NotFound):
+            self.refused += 1
+            return "with this identity" if self.refused > 2 else ""
+        self.refused = 0
+        if not isinstance(error, NotFound):
+            self._nowhere_since = None
+        if self._nowhere_since is not None and now - self._nowhere_since > self._limits.lost:
+            return "lost"
+        return "for hours" if now - self._since > self._limits.unreadable else ""
+
+
+def _stands(recorded: Launch, request: Request) -> bool:
+    """Whether a recorded launch has ended as wanted, and nothing has come between since."""
+    if recorded.status is not Status.SUCCEEDED:
+        return False
+    return not drifted(recorded, request.pin)
+
+
+def drifted(recorded: Launch, pin: str | None) -> bool:
+    """Whether production, of a pinned offer, shows another version than it did when our operation ended.
+
+    The numbers of different slots are never compared for this; only a production that shows the pinned number itself
+    is taken for what was wanted, should the slot have lagged behind the end of the operation.
+    """
+    if pin is None or recorded.confirmed_live_version is None:
+        return False
+    return recorded.live_version not in (recorded.confirmed_live_version, pin)
+
+
+def _newer(recorded: Launch | None, go_lives: Sequence[Operation]) -> Sequence[Operation]:
+    """The go-lives, newest first, that came after the recorded one."""
+    if recorded is None:
+        return go_lives
+    for index, operation in enumerate(go_lives):
+        if operation.id == recorded.operation_id:
+            return go_lives[:index]
+    if recorded.operation_id is None:
+        return _since(recorded.finished_at, go_lives) if recorded.finished_at else go_lives
+    # The recorded one may stand in the list under another name (`$`-separated ids against GUIDs): of those that
+    # changed since it was submitted, the oldest is itself.
+    return _since(recorded.submitted_at, go_lives)[:-1]
+
+
+def _since(moment: datetime | None, go_lives: Sequence[Operation]) -> list[Operation]:
+    if moment is None:
+        return []
+    return [item for item in go_lives if item.changed_at is not None and item.changed_at >= moment]
+
+
+def _covers(operation: Operation, sight: _Sight) -> bool | None:
+    """Whether a go-live took (or takes) live what stands in preview now; None when that cannot be told."""
+    if sight.preview is None:
+        return None
+    version, wanted = operation.version, sight.preview_version
+    if version is not None and version == wanted:
+        return True
+    newest = next((item for item in sight.operations if item.kind is not Kind.UNKNOWN), None)
+    if (
+        wanted is not None
+        and wanted == sight.live_version
+        and newest is not None
+        and newest.id == operation.id
+    ):
+        # Nothing was published since, and both slots show one number: whatever the list counts, it is this content.
+        return True
+    if version is not None and wanted is not None:
+        return False
+    if operation.changed_at and sight.preview.changed_at:
+        return sight.preview.changed_at <= operation.changed_at
+    return None

@@ -1,0 +1,77 @@
+"""The resource, as a program sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import Resource
+
+from providers.azure_marketplace.inputs import INPUT_NAMES
+from providers.azure_marketplace.launch import OUTPUT_NAMES
+from providers.azure_marketplace.provider import OfferGoLiveProvider
+
+__all__ = ["OfferGoLive"]
+
+
+class OfferGoLive(Resource, module="azuremarketplace", name="OfferGoLive"):
+    """What stands in an Azure Marketplace offer's preview is live.
+
+    Creating it presses "Go live" and waits, for hours or days, until the offer is; whatever interrupts that, the next
+    `pulumi up` goes on where it stopped and never submits twice. Deleting it leaves the offer live.
+    """
+
+    publisher_id: pulumi.Output[str]
+    offer_id: pulumi.Output[str]
+    offer_version: pulumi.Output[str | None]
+    triggers: pulumi.Output[dict[str, Any] | None]
+    wait: pulumi.Output[bool]
+    api: pulumi.Output[str | None]
+    operation_id: pulumi.Output[str | None]
+    """What the API finds the go-live by; None where nothing had to be submitted."""
+    status: pulumi.Output[str]
+    """notStarted, running, succeeded, failed or canceled."""
+    live_version: pulumi.Output[str | None]
+    """The version that is live."""
+    preview_version: pulumi.Output[str | None]
+    """The version that stands in preview."""
+    confirmed_live_version: pulumi.Output[str | None]
+    """The version that was live when the operation ended; a pinned offer that shows another has drifted."""
+    submitted_at: pulumi.Output[str | None]
+    """ISO 8601, UTC."""
+    finished_at: pulumi.Output[str | None]
+    """ISO 8601, UTC."""
+    live_links: pulumi.Output[list[dict[str, str]]]
+    """`{"text", "uri"}` each."""
+    preview_links: pulumi.Output[list[dict[str, str]]]
+    """`{"text", "uri"}` each."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        publisher_id: pulumi.Input[str],
+        offer_id: pulumi.Input[str],
+        offer_version: pulumi.Input[str | int | None] = None,
+        triggers: pulumi.Input[Mapping[str, Any] | None] = None,
+        wait: pulumi.Input[bool] = True,
+        api: pulumi.Input[str | None] = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """
+        publisher_id: the publisher's id; another one replaces the resource.
+        offer_id: the offer's id, as in its address; another one replaces the resource.
+        offer_version: a pin: this version, reviewed in preview, and no other, goes live.
+        triggers: any values; when one changes, the offer goes live again.
+        wait: False returns once the go-live is accepted; the next `pulumi up` picks up the result.
+        api: the publishing API that the offer belongs to; else the stack's `azuremarketplace:api`.
+        opts: `custom_timeouts` bound the wait (24 h without them).
+        """
+        inputs = (publisher_id, offer_id, offer_version, triggers, wait, api)
+        super().__init__(
+            OfferGoLiveProvider(),
+            resource_name,
+            {**dict.fromkeys(OUTPUT_NAMES), **dict(zip(INPUT_NAMES, inputs, strict=True))},
+            opts,
+        )

@@ -1,0 +1,221 @@
+"""The resource as the engine sees it: check, diff, create, read, update, delete. It translates, and decides nothing.
+
+The dotted path of this module and the name of the class stand, pickled, in every user's state: renaming either needs
+an alias left behind. For the same reason the provider has no attributes of its own when it is pickled, and this module
+creates nothing and reads no configuration when it is imported.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    ResourceProvider,
+    UpdateResult,
+)
+from pulumi.output import Unknown
+
+from providers.azure_marketplace import dynamic_host, preflight
+from providers.azure_marketplace.clock import Clock
+from providers.azure_marketplace.errors import (
+    Interrupted,
+    InvalidInput,
+    LaunchError,
+    LaunchRefused,
+    OfferGoLiveError,
+)
+from providers.azure_marketplace.going_live import GoingLive, Limits, Request, drifted
+from providers.azure_marketplace.inputs import INPUT_NAMES, failures_of, normalised
+from providers.azure_marketplace.launch import OUTPUT_NAMES, Launch
+from providers.azure_marketplace.progress import Narrator
+from providers.azure_marketplace.publishing import OfferKey, Status
+from providers.azure_marketplace.session import Session
+from providers.azure_marketplace.settings import NAMESPACE
+
+__all__ = ["OfferGoLiveProvider"]
+
+DAY = 24 * 3600.0
+"""How long a create or update waits when its resource sets no custom timeout, in seconds."""
+
+_IDENTITY = ("publisher_id", "offer_id")
+_PREVIEW_PATIENCE = 4.0
+"""Seconds that a preview bears a portal which does not answer: it warns, and a person is waiting."""
+
+
+class OfferGoLiveProvider(ResourceProvider):
+    """Translates between the engine and the rule of going live."""
+
+    # Nothing secret is pickled: the state stays readable, and so does a diff of it.
+    serialize_as_secret_always = False
+
+    def configure(self, req: ConfigureRequest) -> None:
+        dynamic_host.install()
+        self._problem: InvalidInput | None = None
+        try:
+            self._session = Session(lambda key: req.config.get(f"{NAMESPACE}:{key}"), os.environ)
+        except InvalidInput as error:
+            # Told by each call in its own way: an exception here would reach the user as a traceback.
+            self._problem = error
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        given = _given(news)
+        unknown = {name for name, value in given.items() if _is_unknown(value)}
+        failures = failures_of({name: given[name] for name in given if name not in unknown}, unknown=unknown)
+        if self._problem:
+            failures.append((self._problem.name, str(self._problem)))
+        if failures:
+            return CheckResult(news, [CheckFailure(name, why) for name, why in failures])
+        known = normalised({name: given[name] for name in given if name not in unknown})
+        inputs = {**known, **{name: given[name] for name in unknown}}
+        refusal = None if unknown & {*_IDENTITY, "offer_version"} else self._preflight(_given(_olds), known)
+        return CheckResult(inputs, [refusal] if refusal else [])
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        old, new = _given(_olds), _given(_news)
+        replaces = [name for name in _IDENTITY if _differ(old, new, name)]
+        changed = any(_differ(old, new, name) for name in ("offer_version", "triggers", "api"))
+        recorded = Launch.from_outputs(_olds)
+        unfinished = recorded is None or recorded.status is not Status.SUCCEEDED
+        adrift = recorded is not None and drifted(recorded, old.get("offer_version"))
+        return DiffResult(changes=bool(replaces) or changed or unfinished or adrift, replaces=replaces)
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        inputs = normalised(_given(props))
+        request = Request(_offer(inputs), inputs.get("offer_version"), inputs.get("wait", True))
+        launch = self._bring_about(inputs, None, request)
+        return CreateResult(str(request.offer), _outputs(inputs, launch))
+
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        old, inputs = _given(_olds), normalised(_given(_news))
+        triggered = _differ(old, inputs, "triggers")
+        request = Request(
+            _offer(inputs),
+            inputs.get("offer_version"),
+            inputs.get("wait", True),
+            changed=triggered or _differ(old, inputs, "offer_version"),
+            triggered=triggered,
+        )
+        launch = self._bring_about(inputs, Launch.from_outputs(_olds), request)
+        return UpdateResult(_outputs(inputs, launch))
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        inputs = {name: value for name, value in _given(props).items() if value is not None}
+        recorded = Launch.from_outputs(props)
+        if recorded is None or not all(name in inputs for name in _IDENTITY):
+            return ReadResult(id_, props)
+        offer = _offer(inputs)
+        try:
+            rule, _ = self._rule(inputs)
+            launch = rule.refreshed(offer, recorded)
+        except OfferGoLiveError as error:
+            raise dynamic_host.Failed(f"{offer} could not be refreshed. {error}") from None
+        if launch is None:
+            return ReadResult("", {})
+        return _read_result(id_, _outputs(inputs, launch), inputs)
+
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        recorded = Launch.from_outputs(_props)
+        running = recorded is not None and recorded.operation_id and not recorded.status.ended
+        goes_on = " Its go-live, which is still running, goes on." if running else ""
+        dynamic_host.current_call().log(
+            f"{_id} leaves this stack, and what is live stays live: the API knows no way back.{goes_on} "
+            "To stop selling it, do so in Partner Center.",
+            "info",
+        )
+
+    def _bring_about(self, inputs: Mapping[str, Any], recorded: Launch | None, request: Request) -> Launch:
+        try:
+            rule, clock = self._rule(inputs)
+            timeout = dynamic_host.current_call().timeout or DAY
+            return rule.bring_about(request, recorded, deadline=clock.monotonic() + timeout)
+        except LaunchError as error:
+            if error.launch is None:
+                raise dynamic_host.Failed(str(error)) from None
+            raise dynamic_host.Incomplete(
+                str(request.offer), _outputs(inputs, error.launch), [str(error)], inputs=dict(inputs)
+            ) from None
+        except Interrupted:
+            raise dynamic_host.Failed(
+                f"The run was cancelled before {request.offer} was submitted. Run `pulumi up` again."
+            ) from None
+        except OfferGoLiveError as error:
+            raise dynamic_host.Failed(str(error)) from None
+
+    def _preflight(self, old: Mapping[str, Any], inputs: Mapping[str, Any]) -> CheckFailure | None:
+        """What `up` would do, told; or why it would refuse. Sends nothing for a resource that is unchanged."""
+        mode = self._session.settings.preflight
+        if mode == "off" or not any(_differ(old, inputs, name) for name in inputs if name != "wait"):
+            return None
+        call = dynamic_host.current_call()
+        known = Request(_offer(inputs), inputs.get("offer_version"))
+        request = Request(
+            known.offer, known.pin, changed=bool(old), triggered=_differ(old, inputs, "triggers")
+        )
+        try:
+            rule, _ = self._rule(inputs, limits=Limits(patience=_PREVIEW_PATIENCE))
+            call.log(preflight.told(request, rule.foresee(request)), "info")
+        except LaunchRefused as error:
+            if mode == "fail":
+                return CheckFailure(error.about, str(error))
+            call.log(str(error), "warning")
+        except OfferGoLiveError as error:
+            call.log(
+                f"{request.offer} was not checked: whether it can go live shows in `pulumi up`. {error}",
+                "warning",
+            )
+        return None
+
+    def _rule(self, inputs: Mapping[str, Any], *, limits: Limits | None = None) -> tuple[GoingLive, Clock]:
+        if self._problem:
+            raise self._problem
+        call = dynamic_host.current_call()
+        narrator = Narrator(
+            show=call.status,
+            tell=lambda message: call.log(message, "info"),
+            warn=lambda message: call.log(message, "warning"),
+        )
+        return self._session.rule(inputs.get("api"), narrator, call.cancelled, limits=limits)
+
+
+def _given(props: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs among the properties: neither outputs, nor the engine's own (`__provider`)."""
+    return {
+        name: value for name, value in props.items() if name not in OUTPUT_NAMES and not name.startswith("__")
+    }
+
+
+def _offer(inputs: Mapping[str, Any]) -> OfferKey:
+    return OfferKey(inputs["publisher_id"], inputs["offer_id"])
+
+
+def _outputs(inputs: Mapping[str, Any], launch: Launch) -> dict[str, Any]:
+    return {**{name: inputs.get(name) for name in INPUT_NAMES}, **launch.to_outputs()}
+
+
+def _differ(old: Mapping[str, Any], new: Mapping[str, Any], name: str) -> bool:
+    """Absent and None are the same; what is not known yet differs from everything."""
+    return bool(_is_unknown(new.get(name)) or old.get(name) != new.get(name))
+
+
+def _is_unknown(value: Any) -> bool:
+    if isinstance(value, Unknown):
+        return True
+    if isinstance(value, Mapping):
+        return any(_is_unknown(item) for item in value.values())
+    return isinstance(value, (list, tuple)) and any(_is_unknown(item) for item in value)
+
+
+def _read_result(id_: str, outputs: dict[str, Any], inputs: dict[str, Any]) -> ReadResult:
+    # Newer SDKs take the inputs along; without them a refresh shows differences that are none.
+    if "inputs" in inspect.signature(ReadResult.__init__).parameters:
+        return ReadResult(id_, outputs, inputs=inputs)
+    return ReadResult(id_, outputs)

@@ -1,0 +1,192 @@
+"""Configuration: the stack's `azuremarketplace:` keys, each also as an environment variable; configuration wins.
+
+Holds no secret: what is for signing in is read by `credentials.py` alone. Pure but for the environment handed in.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
+from urllib.parse import urlsplit
+
+from providers.azure_marketplace.errors import InvalidInput
+from providers.azure_marketplace.inputs import APIS
+
+__all__ = [
+    "DEFAULT_ENDPOINTS",
+    "KEYS",
+    "NAMESPACE",
+    "Preflight",
+    "Settings",
+    "environment_name",
+    "read_settings",
+]
+
+NAMESPACE = "azuremarketplace"
+Preflight = Literal["fail", "warn", "off"]
+T = TypeVar("T")
+
+DEFAULT_ENDPOINTS: Mapping[str, str] = {
+    "cloudPartnerPortal": "https://cloudpartner.azure.com",
+    "productIngestion": "https://graph.microsoft.com/rp/product-ingestion",
+    "partnerCenter": "https://api.partner.microsoft.com/v1.0/ingestion",
+}
+_ENDPOINT_KEYS = {
+    "cloudPartnerPortal": "endpoint",
+    "productIngestion": "productIngestionEndpoint",
+    "partnerCenter": "partnerCenterEndpoint",
+}
+KEYS = (
+    *("api", *_ENDPOINT_KEYS.values()),
+    *("minPollInterval", "maxPollInterval", "requestTimeout", "preflight", "extraHeaders"),
+)
+"""Every key but those of signing in."""
+
+# A header that the transport sets itself, or that would change what the request is.
+_OWN_HEADERS = frozenset(
+    (
+        *("authorization", "proxy-authorization", "cookie", "host", "user-agent"),
+        *("accept", "accept-encoding", "content-type", "content-length", "transfer-encoding"),
+        *("connection", "expect", "te", "trailer", "upgrade"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Validated. endpoints: by API, without a slash at the end. Intervals and the timeout are seconds."""
+
+    api: str = "cloudPartnerPortal"
+    endpoints: Mapping[str, str] = field(default_factory=lambda: dict(DEFAULT_ENDPOINTS))
+    min_poll_interval: float = 5.0
+    max_poll_interval: float = 300.0
+    request_timeout: float = 120.0
+    preflight: Preflight = "fail"
+    extra_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def environment_name(key: str) -> str:
+    """`minPollInterval` -> `AZUREMARKETPLACE_MIN_POLL_INTERVAL`."""
+    return f"{NAMESPACE.upper()}_{re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '_', key).upper()}"
+
+
+def read_settings(configured: Callable[[str], str | None], environment: Mapping[str, str]) -> Settings:
+    """The settings. configured: the value of a key of the namespace, or None. Raises `InvalidInput`."""
+
+    def read(key: str, parse: Callable[[str], T], default: T) -> T:
+        value, where = configured(key), f"configuration {NAMESPACE}:{key}"
+        if value is None or value == "":
+            value, where = (
+                environment.get(environment_name(key)),
+                f"environment variable {environment_name(key)}",
+            )
+        if value is None or value == "":
+            return default
+        try:
+            return parse(value)
+        except ValueError as error:
+            raise InvalidInput(f"The {where} {error}", name=key, next_step="Nothing was sent.") from None
+
+    settings = Settings(
+        api=read("api", _api, "cloudPartnerPortal"),
+        endpoints={api: read(key, _endpoint, DEFAULT_ENDPOINTS[api]) for api, key in _ENDPOINT_KEYS.items()},
+        min_poll_interval=read("minPollInterval", _seconds(3600), 5.0),
+        max_poll_interval=read("maxPollInterval", _seconds(86400), 300.0),
+        request_timeout=read("requestTimeout", _seconds(3600), 120.0),
+        preflight=read("preflight", _preflight, "fail"),
+        extra_headers=read("extraHeaders", _headers, {}),
+    )
+    if settings.min_poll_interval > settings.max_poll_interval:
+        raise InvalidInput(
+            f"{NAMESPACE}:minPollInterval ({settings.min_poll_interval:g} s) is larger than maxPollInterval "
+            f"({settings.max_poll_interval:g} s)",
+            name="minPollInterval",
+            next_step="Nothing was sent.",
+        )
+    return settings
+
+
+def _api(value: str) -> str:
+    if value not in APIS:
+        raise ValueError(f"must be one of {', '.join(APIS)}, not {value[:60]!r}")
+    return value
+
+
+def _endpoint(value: str) -> str:
+    """An https address; plain http for loopback only, since the token travels there."""
+    wrong = ValueError(
+        "must be an address such as https://cloudpartner.azure.com, without user, query or fragment, "
+        f"not {value[:100]!r}"
+    )
+    if re.search(r"[^\x21-\x7e]|\\", value):
+        raise wrong
+    try:
+        address = urlsplit(value)
+        _ = address.port
+    except ValueError:
+        raise wrong from None
+    if address.scheme not in ("https", "http") or not address.hostname or "@" in address.netloc:
+        raise wrong
+    if "?" in value or "#" in value or any(part in (".", "..") for part in address.path.split("/")):
+        raise wrong
+    if address.scheme == "http" and not _is_loopback(address.hostname):
+        raise ValueError(
+            f"must begin with https:// (the token is sent there; plain http is for loopback only), not {value[:100]!r}"
+        )
+    return value.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _seconds(longest: float) -> Callable[[str], float]:
+    def parse(value: str) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not 0 < number <= longest:
+            raise ValueError(
+                f"must be a number of seconds, more than 0 and at most {longest:g}, not {value[:60]!r}"
+            )
+        return number
+
+    return parse
+
+
+def _preflight(value: str) -> Preflight:
+    words: Mapping[str, Preflight] = {
+        "fail": "fail", "true": "fail", "warn": "warn", "off": "off", "false": "off",
+    }  # fmt: skip
+    word = words.get(value.lower())
+    if word is None:
+        raise ValueError(f"must be fail, warn or off, not {value[:60]!r}")
+    return word
+
+
+def _headers(value: str) -> dict[str, str]:
+    try:
+        headers = json.loads(value)
+    except (ValueError, RecursionError):
+        headers = None
+    if not isinstance(headers, dict):
+        raise ValueError('must be an object of headers such as {"x-ms-publisherId": "123"}')
+    for name, content in headers.items():
+        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}", name) or name.lower() in _OWN_HEADERS:
+            raise ValueError(f"must not set the header {name[:60]!r}")
+        if not isinstance(content, str) or not re.fullmatch(
+            r"[\x21-\x7e]([\x20-\x7e]{0,1000}[\x21-\x7e])?", content
+        ):
+            raise ValueError(f"must give the header {name!r} a text without control characters")
+    return headers

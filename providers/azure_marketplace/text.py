@@ -1,0 +1,64 @@
+"""Text from outside, made fit to show: no markup, no terminal escapes, no surprises in length. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from html.parser import HTMLParser
+
+__all__ = ["plain"]
+
+_SEQUENCES = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
+    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"  # OSC: titles, links
+    r"|\x1b."
+)
+# Cc: controls; Cf: bidirectional overrides and other invisible formatting; Cs, Co, Cn: not text at all.
+_DROPPED = frozenset(("Cc", "Cf", "Cs", "Co", "Cn"))
+_BLOCKS = frozenset(("br", "p", "div", "li", "tr", "ul", "ol", "h1", "h2", "h3", "h4", "table"))
+_MARKUP = re.compile(r"<[a-zA-Z/!]|&[a-zA-Z#]")
+
+
+class _TextOf(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.parts: list[str] = []
+        self._hidden = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in ("script", "style"):
+            self._hidden += 1
+        elif tag in _BLOCKS:
+            self.parts.append(" ")
+        elif tag == "a":
+            target = next((value for name, value in attrs if name == "href"), None)
+            self.parts.append(f"({target}) " if target and target.startswith("https://") else "")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("script", "style"):
+            self._hidden = max(0, self._hidden - 1)
+        elif tag in _BLOCKS:
+            self.parts.append(" ")
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden:
+            self.parts.append(data)
+
+
+def plain(text: str, *, longest: int = 600) -> str:
+    """One line of plain text: HTML made text, escapes and control characters gone, at most `longest` characters."""
+    # What is cut away is cut before the work is done: the time is bounded by `longest`, not by the sender.
+    text = text[: longest * 8]
+    if _MARKUP.search(text):
+        reader = _TextOf()
+        reader.feed(text)
+        reader.close()
+        text = "".join(reader.parts)
+    text = _SEQUENCES.sub("", text)
+    text = "".join(
+        " " if char.isspace() else char
+        for char in text
+        if char.isspace() or unicodedata.category(char) not in _DROPPED
+    )
+    text = " ".join(text.split())
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"

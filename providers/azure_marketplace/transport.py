@@ -1,0 +1,486 @@
+"""HTTP to a publishing API: the only module that speaks it, and the only place where a token is sent.
+
+It keeps three promises. The token goes to the configured endpoint and to nobody else: redirects are not
+followed, `.netrc` is not read, and what an answer names is reduced to a path on that endpoint. An error says
+what is known of the request: `NotSent`, `Unanswered`, `Refused`. Nothing from outside is taken in unbounded.
+
+Every call is one attempt; whether to try again is for callers who know what the request does.
+
+Requests run on a few threads of their own (`Connections`), so that a hundred waits share a handful of
+connections, and a caller who is cancelled leaves at once, even when the API does not answer.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import http.client
+import json
+import re
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as StillWorking
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, NoReturn
+from urllib.parse import SplitResult, urlsplit
+
+import requests
+import urllib3.exceptions
+
+from providers.azure_marketplace.errors import (
+    Conflict,
+    Forbidden,
+    Interrupted,
+    NotFound,
+    NotSent,
+    Overloaded,
+    Refused,
+    Unanswered,
+    Unauthorized,
+    Unreadable,
+    UntrustedAddress,
+)
+from providers.azure_marketplace.text import plain
+
+__all__ = ["Answer", "Connections", "Token", "Transport", "path_on"]
+
+WORKERS = 16
+LARGEST_BODY = 4 * 1024 * 1024
+CONNECT_TIMEOUT = 15.0
+GRACE = 0.7
+"""Seconds that a cancelled caller still gives a request which changes something: its answer may just be coming."""
+
+_LOOK_AGAIN = 0.1
+_CORRELATION = (
+    "X-Ms-Correlation-Request-Id",
+    "MS-CorrelationId",
+    "MS-RequestId",
+    "request-id",
+    "x-ms-request-id",
+)
+_REFUSALS: dict[int, type[Refused]] = {401: Unauthorized, 403: Forbidden, 404: NotFound, 409: Conflict}
+
+Token = Callable[[str | None], str]
+"""Gives a bearer token. Handed the token that the API has just rejected, it gives another one if it can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer. doing: what was asked for, as words that follow "to"; it leads every error about it.
+
+    broken: why the body could not be taken in, though the status and the headers were; empty where it could.
+    """
+
+    title: str
+    doing: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    broken: str = ""
+
+    @property
+    def correlation_id(self) -> str:
+        return _correlation_id(self.headers)
+
+    @property
+    def retry_after(self) -> float | None:
+        return _retry_after(self.headers)
+
+    @property
+    def date(self) -> datetime | None:
+        """The API's own clock, UTC."""
+        return _http_date(self.headers.get("Date"))
+
+    def json(self) -> Any:
+        """The body; raises `Unreadable` when it is not JSON."""
+        if self.broken:
+            self.unreadable(self.broken)
+        try:
+            return json.loads(self.body, parse_constant=_no_such_constant)
+        except (ValueError, RecursionError):
+            self.unreadable("its answer is not JSON" if self.body else "its answer is empty")
+
+    def unreadable(self, why: str) -> NoReturn:
+        raise Unreadable(
+            f"{self.title} was asked to {self.doing}, and {why}",
+            status=self.status,
+            words=plain(self.body[:2000].decode("utf-8", "replace"), longest=200),
+            correlation_id=self.correlation_id,
+        )
+
+
+class Connections:
+    """The threads and the pooled connections that every client of this process shares.
+
+    timeout: seconds until an unanswered request is given up. cancelled: the event of whoever is calling.
+    """
+
+    def __init__(
+        self,
+        *,
+        timeout: float,
+        cancelled: Callable[[], threading.Event],
+        user_agent: str,
+        workers: int = WORKERS,
+    ) -> None:
+        self.timeout = timeout
+        self._cancelled = cancelled
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="publishing-api")
+        self._session = requests.Session()
+        adapter = requests.adapters.HTTPAdapter(pool_connections=8, pool_maxsize=workers, max_retries=0)
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, adapter)
+        # No cookie is kept: no API here needs one, and the jar would be shared by all threads.
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        # Compressed answers are neither asked for nor taken: a few kilobytes could become gigabytes.
+        self._session.headers = requests.structures.CaseInsensitiveDict(
+            {"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "identity"}
+        )
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._session.close()
+
+    def run(self, request: Callable[[requests.Session], Answer], *, reads: bool) -> Answer:
+        """Run `request` on one of the threads; raises `Interrupted` when the caller is cancelled first."""
+        cancelled = self._cancelled()
+        if cancelled.is_set():
+            raise Interrupted
+        future: Future[Answer] = self._threads.submit(request, self._session)
+        leave_at: float | None = None
+        while True:
+            try:
+                return future.result(timeout=_LOOK_AGAIN)
+            except StillWorking:
+                if future.done() or not cancelled.is_set():
+                    continue
+                # A request that has not started yet never will.
+                leave_at = leave_at or time.monotonic() + (0.0 if reads else GRACE)
+                if future.cancel() or time.monotonic() >= leave_at:
+                    raise Interrupted from None
+
+
+class Transport:
+    """One publishing API behind one endpoint.
+
+    title: what people call the API ("The Cloud Partner Portal"). endpoint: its base address, already validated.
+    token: where the bearer token comes from. extra_headers: sent with every request. advice: by status, what a
+    person can do about a refusal.
+    """
+
+    def __init__(
+        self,
+        connections: Connections,
+        *,
+        title: str,
+        endpoint: str,
+        token: Token,
+        extra_headers: Mapping[str, str] | None = None,
+        advice: Mapping[int, str] | None = None,
+    ) -> None:
+        self._connections = connections
+        self._title = title
+        self._endpoint = endpoint.rstrip("/")
+        self._token = token
+        self._extra_headers = dict(extra_headers or {})
+        self._advice = dict(advice or {})
+
+    @property
+    def endpoint(self) -> str:
+        return self._endpoint
+
+    def get(self, path: str, *, doing: str) -> Answer:
+        """Ask for `path` (with its query, as it stands) below the endpoint."""
+        return self._ask("GET", path, doing, None)
+
+    def post(self, path: str, *, doing: str, body: Any = None) -> Answer:
+        """Send `body` as JSON, or nothing at all; never tried twice, but for one 401 (which did nothing)."""
+        return self._ask("POST", path, doing, body)
+
+    def _ask(self, method: str, path: str, doing: str, body: Any) -> Answer:
+        token = self._token(None)
+        try:
+            return self._attempt(method, path, doing, body, token)
+        except Unauthorized:
+            renewed = self._token(token)
+            if renewed == token:
+                raise
+        return self._attempt(method, path, doing, body, renewed)
+
+    def _attempt(self, method: str, path: str, doing: str, body: Any, token: str) -> Answer:
+        def request(session: requests.Session) -> Answer:
+            return self._send(session, method, path, doing, body, token)
+
+        return self._connections.run(request, reads=method == "GET")
+
+    def _send(
+        self, session: requests.Session, method: str, path: str, doing: str, body: Any, token: str
+    ) -> Answer:
+        content = b"" if body is None else json.dumps(body).encode()
+        headers = {**self._extra_headers, "Content-Type": "application/json"}
+        timeout = self._connections.timeout
+        give_up_at = time.monotonic() + 2 * timeout
+        try:
+            with session.request(
+                method,
+                self._endpoint + path,
+                data=content if method == "POST" else None,
+                headers=headers,
+                auth=_Bearer(token),
+                allow_redirects=False,
+                stream=True,
+                timeout=(min(CONNECT_TIMEOUT, timeout), timeout),
+            ) as response:
+                taken, broken = _bounded(response, give_up_at)
+                answer = Answer(self._title, doing, response.status_code, response.headers, taken, broken)
+                reason = response.reason or ""
+        except _TRANSPORT_ERRORS as error:
+            raise self._unanswered(error, doing) from None
+        if 200 <= answer.status < 300:
+            return answer
+        raise self._refusal(answer, reason)
+
+    def _unanswered(self, error: Exception, doing: str) -> NotSent | Unanswered:
+        why = plain(_innermost(error), longest=200)
+        host = urlsplit(self._endpoint).netloc
+        if _never_sent(error):
+            return NotSent(
+                f"{self._title} could not be reached at {host} to {doing}: {why}",
+                next_step="Check the network, the proxy and the configured endpoint.",
+            )
+        if isinstance(error, requests.Timeout):
+            why = f"no answer within {self._connections.timeout:g} s"
+        return Unanswered(f"{self._title} at {host} was asked to {doing} and did not answer: {why}")
+
+    def _refusal(self, answer: Answer, reason: str) -> Refused | Unanswered | UntrustedAddress:
+        status = answer.status
+        said = f"{status} {plain(reason, longest=40)}".strip()
+        details: dict[str, Any] = {
+            "status": status,
+            "words": _words(answer),
+            "correlation_id": answer.correlation_id,
+            "retry_after": answer.retry_after,
+        }
+        if 300 <= status < 400:
+            target = plain(answer.headers.get("Location", "nowhere"), longest=120)
+            return UntrustedAddress(
+                f"{self._title} was asked to {answer.doing} and answered {said}, a redirect to {target}, which is "
+                "not followed: the token goes to the configured endpoint only",
+                next_step="If the API has moved, configure its new endpoint.",
+                **details,
+            )
+        if status in (408, 429) or status >= 500:
+            return Overloaded(f"{self._title} was asked to {answer.doing} and answered {said}", **details)
+        kind = _REFUSALS.get(status, Refused)
+        return kind(
+            f"{self._title} refused to {answer.doing} ({said})",
+            next_step=self._advice.get(status, ""),
+            **details,
+        )
+
+
+class _Bearer(requests.auth.AuthBase):
+    """Sets the token. That a request has its own auth also keeps requests from reading `.netrc`."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+# requests wraps most of what urllib3, http.client and the socket raise, but not all of it.
+_TRANSPORT_ERRORS = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
+    OSError,
+)
+
+
+def _bounded(response: requests.Response, give_up_at: float) -> tuple[bytes, str]:
+    """The body, and why it is not whole; never more than `LARGEST_BODY`, never longer than `give_up_at`.
+
+    Status and headers are known by now, and they say what was done: a broken body takes nothing back.
+    """
+    if response.headers.get("Content-Encoding", "identity").lower() not in ("identity", ""):
+        return b"", "its answer is compressed, which was not asked for"
+    taken = bytearray()
+    try:
+        for part in response.iter_content(64 * 1024):
+            taken += part
+            if len(taken) > LARGEST_BODY:
+                return b"", f"its answer is larger than {LARGEST_BODY >> 20} MiB"
+            if time.monotonic() > give_up_at:
+                return b"", "its answer did not end"
+    except _TRANSPORT_ERRORS:
+        return b"", "its answer broke off"
+    return bytes(taken), ""
+
+
+def _never_sent(error: Exception) -> bool:
+    """Whether the request cannot have reached the API: nobody to talk to, or nobody to trust."""
+    if isinstance(error, (requests.ConnectTimeout, requests.exceptions.ProxyError)):
+        return True
+    if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader)):
+        return True
+    if type(error) is OSError:  # how requests says that the file with the company's CA is not there
+        return True
+    return any(
+        isinstance(cause, (urllib3.exceptions.NewConnectionError, ssl.SSLCertVerificationError))
+        for cause in _causes(error)
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it wraps: requests and urllib3 keep causes in `args` and `reason` as well."""
+    todo: list[BaseException] = [error]
+    seen: set[int] = set()
+    while todo:
+        cause = todo.pop()
+        if id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        wrapped = (cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args)
+        todo.extend(item for item in wrapped if isinstance(item, BaseException))
+
+
+def _innermost(error: BaseException) -> str:
+    """The last cause that says something: "Connection refused" rather than three layers of wrapping."""
+    said = [
+        cause.strerror or str(cause)
+        for cause in _causes(error)
+        if isinstance(cause, OSError) and not isinstance(cause, requests.RequestException)
+    ]
+    return next((words for words in reversed(said) if words), type(error).__name__)
+
+
+def _words(answer: Answer) -> str:
+    """The API's own words out of an error body, whatever its form (portal-api sections 1 and 3.5)."""
+    text = answer.body.decode("utf-8", "replace")
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return plain(text, longest=400)
+    return plain("; ".join(_said(body)), longest=600)
+
+
+def _said(body: Any, depth: int = 0) -> list[str]:
+    if isinstance(body, str):
+        return [body] if body.strip() else []
+    if isinstance(body, list):
+        return [words for item in body[:5] for words in _said(item, depth + 1)] if depth < 4 else []
+    if not isinstance(body, Mapping) or depth >= 4:
+        return []
+    folded = {str(key).lower(): value for key, value in list(body.items())[:50]}
+    message = next(
+        (
+            folded[key]
+            for key in ("message", "error_description", "detail", "title")
+            if isinstance(folded.get(key), str)
+        ),
+        None,
+    )
+    if message:
+        code = folded.get("code")
+        own = [f"{code}: {message}" if isinstance(code, str) and code else message]
+        return own + _said(folded.get("details"), depth + 1)
+    if "error" in folded:
+        service = folded.get("servicename")
+        said = _said(folded["error"], depth + 1)
+        return [f"{service}: {words}" for words in said] if isinstance(service, str) else said
+    # Keyed by the name of a back-end service, without an envelope (portal-api section 3.5 [O]).
+    return [
+        words
+        for value in list(folded.values())[:5]
+        if isinstance(value, Mapping)
+        for words in _said(value, depth + 1)
+    ]
+
+
+def _correlation_id(headers: Mapping[str, str]) -> str:
+    for name in _CORRELATION:
+        value = headers.get(name, "")
+        if re.fullmatch(r"[A-Za-z0-9_.:/+=|-]{1,100}", value):
+            return value
+    return ""
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    value = headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", value):
+        return float(value)
+    until = _http_date(value)
+    if until is None:
+        return None
+    return max(0.0, (until - (_http_date(headers.get("Date")) or datetime.now(timezone.utc))).total_seconds())
+
+
+def _http_date(value: str | None) -> datetime | None:
+    try:
+        moment = email.utils.parsedate_to_datetime(value or "")
+        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _no_such_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def path_on(endpoint: str, address: str, *, title: str) -> str:
+    """The path and query of `address`, which an answer named, as they are to be asked for on `endpoint`.
+
+    Absolute or relative. Another host, a path that climbs, or anything that two readers could understand in two
+    ways raises `UntrustedAddress`, which names it. The scheme and the port of the address do not matter, since
+    only the configured endpoint is ever asked.
+    """
+    base, target = urlsplit(endpoint), _split(address)
+    shown = plain(address, longest=160)
+    if target is None or (target.scheme and target.scheme not in ("http", "https")):
+        raise UntrustedAddress(f"{title} named an operation address that is none: {shown!r}")
+    if (target.scheme or target.netloc) and target.netloc.lower() != base.netloc.lower():
+        same_host = (
+            target.hostname is not None
+            and target.hostname == base.hostname
+            and "@" not in target.netloc
+            and (_port(target) in (None, _port(base)))
+        )
+        if not same_host:
+            raise UntrustedAddress(
+                f"{title} named an operation on another host, {plain(target.netloc or shown, longest=100)}, "
+                f"instead of {base.netloc}: it was not asked, and the token was not sent there",
+                next_step="If that host is right, configure it as the endpoint.",
+            )
+    path = target.path if target.path.startswith("/") else f"/{target.path}"
+    if path == "/" or any(part in (".", "..") for part in _parts(path)):
+        raise UntrustedAddress(f"{title} named an operation address that cannot be followed: {shown!r}")
+    prefix = base.path.rstrip("/")
+    if prefix and path.startswith(prefix + "/"):
+        path = path[len(prefix) :]
+    return f"{path}?{target.query}" if target.query else path
+
+
+def _split(address: str) -> SplitResult | None:
+    if not address or len(address) > 2048 or re.search(r"[^\x21-\x7e]|\\", address):
+        return None
+    try:
+        target = urlsplit(address)
+        _ = target.port
+    except ValueError:
+        return None
+    return target
+
+
+def _port(target: SplitResult) -> int | None:
+    return target.port or {"https": 443, "http": 80}.get(target.scheme)
+
+
+def _parts(path: str) -> list[str]:
+    return re.split(r"/", re.sub(r"%2e", ".", re.sub(r"%2f", "/", path, flags=re.I), flags=re.I))
