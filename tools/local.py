@@ -115,13 +115,13 @@ def stamp(checkout: Checkout) -> str:
         digest = hashlib.sha256(checkout.requirements.read_bytes()).hexdigest()
     except OSError as error:
         raise CannotWork(f"{checkout.requirements.name} is missing from the checkout.") from error
-    return f"{digest} {checkout.root}\n"
+    return f"{digest} {checkout.venv.resolve()}\n"
 
 
 def _has_pip(checkout: Checkout) -> bool:
     """Whether .venv is one that still works, made in this place."""
     before = _read(checkout.venv / ".stamp")
-    if before and not before.endswith(f" {checkout.root}\n"):
+    if before and not before.endswith(f" {checkout.venv.resolve()}\n"):
         return False
     check = "import sys, pip; sys.exit(sys.version_info < (3, 10))"
     try:
