@@ -1,0 +1,4 @@
+"""What stands behind the Makefile: the virtual environment, a Pulumi, the simulator's process, the local stack.
+
+Standard library only, since it runs before anything is installed.
+"""
