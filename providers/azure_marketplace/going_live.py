@@ -223,8 +223,8 @@ class GoingLive:
             if not exists:
                 return None
         launch = replace(recorded, live_version=sight.live_version, preview_version=sight.preview_version)
-        running = sight.running
-        if running and running.id != recorded.operation_id and recorded.status.ended:
+        running = sight.running(recorded)
+        if running and recorded.status.ended:
             # Started by hand in the portal, or by a run that died before it could record it.
             return self._adopted(launch, running, sight)
         if not recorded.operation_id or recorded.status.ended:
@@ -296,7 +296,7 @@ class GoingLive:
 
     def _suspicious(self, request: Request, recorded: Launch | None, sight: Sight) -> bool:
         """Whether the slots say that a launch has just happened which the list does not show (yet)."""
-        if sight.running or sight.live is None or self._decide(request, recorded, sight)[0] is not Action.SUBMIT:
+        if sight.live is None or self._decide(request, recorded, sight)[0] is not Action.SUBMIT:
             return False
         known = recorded.live_version if recorded else None
         if sight.live_version is not None and known != sight.live_version == sight.preview_version:
@@ -321,15 +321,16 @@ class GoingLive:
         """What to do about what is seen; pure. Raises `LaunchRefused`."""
         offer, pin = request.offer, request.pin
         wrong_preview = pin is not None and sight.preview is not None and sight.preview_version != pin
-        if sight.running and not wrong_preview:
-            return Action.ADOPT, sight.running
+        running = sight.running(recorded)
+        if running and not wrong_preview:
+            return Action.ADOPT, running
         if pin is not None and sight.live_version == pin and not request.triggered:
             return Action.NOTHING, None
         if wrong_preview:
-            running = " A go-live of it is running, which nobody can stop." if sight.running else ""
+            meanwhile = " A go-live of it is running, which nobody can stop." if running else ""
             raise LaunchRefused(
                 f"{offer} is pinned to version {pin}, but its preview holds version "
-                f"{sight.preview_version or 'unknown'}: nothing was submitted.{running}",
+                f"{sight.preview_version or 'unknown'}: nothing was submitted.{meanwhile}",
                 next_step=f"Publish version {pin} to preview, or set offer_version to the version that is to go live.",
                 about="offer_version",
             )
@@ -388,7 +389,7 @@ class GoingLive:
             except (Unanswered, Unreadable) as error:
                 sent += 1
                 self._observer.warn(f"{error} Looking whether the go-live has begun before anything is sent again.")
-                found = self._settled(offer, sight, error, deadline)
+                found = self._settled(offer, recorded, sight, error, deadline)
                 if found:
                     return self._adopted(recorded, found, sight), True
                 if sent >= self._limits.sends:
@@ -398,7 +399,7 @@ class GoingLive:
                         cause=error,
                     ) from error
             except Refused as error:
-                found = self._running_after_all(offer, sight, error, deadline)
+                found = self._running_after_all(offer, recorded, sight, error, deadline)
                 if found:
                     self._observer.note(f"{offer} is going live already: adopted.")
                     return self._adopted(recorded, found, sight), False
@@ -414,21 +415,24 @@ class GoingLive:
                     submitted_at=accepted.at or self._clock.now(),
                 )
                 if accepted.operation_id is None:
-                    launch = self._named(offer, sight, launch, deadline)
+                    launch = self._named(offer, recorded, sight, launch, deadline)
                 return launch, True
 
-    def _named(self, offer: OfferKey, before: Sight, launch: Launch, deadline: float) -> Launch:
+    def _named(
+        self, offer: OfferKey, recorded: Launch | None, before: Sight, launch: Launch, deadline: float
+    ) -> Launch:
         """A launch that was accepted without a word about its operation: the list has to tell."""
         missing = PublishingError(f"{self._api.title} accepted the go-live of {offer}, but named no operation")
         self._observer.warn(f"{missing} Looking it up.")
-        found = self._settled(offer, before, missing, deadline)
+        found = self._settled(offer, recorded, before, missing, deadline)
         if found is None:
             raise LaunchUnknown(f"{missing.what}, and lists none: it cannot be watched from here", next_step=RUN_AGAIN)
         return self._seen(replace(launch, operation_id=found.id), found)
 
-    def _settled(self, offer: OfferKey, before: Sight, error: PublishingError, deadline: float) -> Operation | None:
+    def _settled(
+        self, offer: OfferKey, recorded: Launch | None, before: Sight, error: PublishingError, deadline: float
+    ) -> Operation | None:
         """Look until the answer settles: the go-live that began since `before`; None when none provably did."""
-        known = {operation.id for operation in before.operations}
         started = self._clock.monotonic()
         give_up_at = min(deadline, started + 4 * self._limits.settle)
         attempt = same = 0
@@ -438,7 +442,7 @@ class GoingLive:
             self._wait_out(offer, backoff(attempt, chance=self._clock.chance(), retry_after=retry_after, longest=5.0))
             retry_after = None
             try:
-                new = [operation for operation in self._api.operations(offer) if operation.id not in known]
+                new = replace(before, operations=self._api.operations(offer)).begun_since(before, recorded)
                 found = next((operation for operation in new if operation.kind is not Kind.PREVIEW), None)
                 if found:
                     return found
@@ -467,23 +471,25 @@ class GoingLive:
                 next_step=RUN_AGAIN,
             ) from None
 
-    def _running_after_all(self, offer: OfferKey, before: Sight, error: Refused, deadline: float) -> Operation | None:
+    def _running_after_all(
+        self, offer: OfferKey, recorded: Launch | None, before: Sight, error: Refused, deadline: float
+    ) -> Operation | None:
         """The go-live that the refusal is about, if it is about one: "already running" leads back to step 2."""
         if error.status not in (400, 404, 409, 422):
             return None
         about_one = isinstance(error, Conflict) or _ABOUT_ONE.search(error.words)
-        known = {operation.id for operation in before.operations}
         until = min(deadline, self._clock.monotonic() + (4 * self._limits.settle if about_one else 0.0))
         attempt = 0
         while True:
             try:
-                listed = self._api.operations(offer)
+                sight = replace(before, operations=self._api.operations(offer))
             except (PublishingError, SignInFailed):
-                listed = ()
-            for operation in listed:
-                if operation.kind is Kind.GO_LIVE and not (operation.status.ended and operation.id in known):
-                    return operation
-            explained = any(op.kind is Kind.PREVIEW and not op.status.ended for op in listed)
+                sight = replace(before, operations=())
+            begun = [item for item in sight.begun_since(before, recorded) if item.kind is Kind.GO_LIVE]
+            found = sight.running(recorded) or next(iter(begun), None)
+            if found:
+                return found
+            explained = any(item.kind is Kind.PREVIEW and not item.status.ended for item in sight.operations)
             if explained or self._clock.monotonic() >= until:
                 return None
             attempt += 1

@@ -132,9 +132,7 @@ class TestGroundRules:
         simulator.clock.advance(60)
         assert client.get(token="good").status_code == 401
 
-    def test_a_token_without_rights_is_403_with_the_observed_text(
-        self, client: Client, simulator: Simulator
-    ) -> None:
+    def test_a_token_without_rights_is_403_with_the_observed_text(self, client: Client, simulator: Simulator) -> None:
         """azure-docs#35403, AZPC [O]."""
         simulator.tokens.add("fabrikam's", publishers=("fabrikam",))
         answer = client.post("/golive", token="fabrikam's")
@@ -278,8 +276,7 @@ class TestSubmissions:
         """ORIG and OSA: status; PUB: submissionState."""
         client.post("/golive")
         counts = [
-            len(client.get(f"/submissions/?api-version=2017-10-31&{name}={w}").json())
-            for w in ("running", "failed")
+            len(client.get(f"/submissions/?api-version=2017-10-31&{name}={w}").json()) for w in ("running", "failed")
         ]
         assert counts == [1, 0]
 
@@ -393,13 +390,9 @@ class TestStatus:
         assert client.get("/status").json()["status"] == "succeeded"
         assert client.get("/slot/production").json()["version"] == 1
 
-    def test_a_publish_that_awaits_the_signoff_stays_running(
-        self, client: Client, simulator: Simulator
-    ) -> None:
+    def test_a_publish_that_awaits_the_signoff_stays_running(self, client: Client, simulator: Simulator) -> None:
         """SUSE [O]."""
-        simulator.add_offer(
-            "contoso", "vm", publish_awaits_signoff=True, signoff_step_name="publisher-signoff"
-        )
+        simulator.add_offer("contoso", "vm", publish_awaits_signoff=True, signoff_step_name="publisher-signoff")
         operation = client.follow(client.post("/publish"))
         assert operation["status"] == "running"
         step = next(step for step in operation["steps"] if step["stepName"] == "publisher-signoff")
@@ -415,8 +408,6 @@ class TestConflict:
         assert client.post("/golive").status_code == status
         assert client.post("/publish").status_code == status
 
-    def test_it_can_answer_202_and_name_the_same_operation(
-        self, client: Client, simulator: Simulator
-    ) -> None:
+    def test_it_can_answer_202_and_name_the_same_operation(self, client: Client, simulator: Simulator) -> None:
         simulator.add_offer("contoso", "vm", mode="held", conflict=202)
         assert len({client.post("/golive").headers["Location"] for _ in range(2)}) == 1

@@ -17,9 +17,7 @@ class Portal:
         self.clock = SimulatorClock(frozen_at=1000.0)
         numbers = itertools.count(1)
         self.world = World(self.clock, lambda: f"op-{next(numbers)}")
-        self.world.add_offer(
-            "contoso", "vm", preview=7, production=6, behaviour=Behaviour().changed(behaviour)
-        )
+        self.world.add_offer("contoso", "vm", preview=7, production=6, behaviour=Behaviour().changed(behaviour))
 
     def golive(self) -> str:
         return self.world.golive("contoso", "vm").id

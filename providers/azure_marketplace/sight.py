@@ -1,0 +1,114 @@
+"""An offer as its API shows it at one moment, and what can be concluded from that. Pure.
+
+Conclusions are drawn with care in one direction: that something took live what stands in preview is only said when it
+shows; where it does not, the answer is None, and the rule in `going_live.py` decides what to do about not knowing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from providers.azure_marketplace.launch import Launch
+from providers.azure_marketplace.publishing import Kind, Operation, Slot
+
+__all__ = ["Sight", "covers", "drifted", "newer", "since"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What stands in preview, what is live, and the operations, newest first."""
+
+    preview: Slot | None
+    live: Slot | None
+    operations: Sequence[Operation]
+
+    @property
+    def go_lives(self) -> list[Operation]:
+        return [operation for operation in self.operations if operation.kind is Kind.GO_LIVE]
+
+    def running(self, recorded: Launch | None = None) -> Operation | None:
+        """The go-live that runs, as far as the list is to be believed.
+
+        A list may lag behind: one that the state knows to have ended does not run, nor does one from before it, since
+        only one runs at a time.
+        """
+        found = next((operation for operation in self.go_lives if not operation.status.ended), None)
+        if found is None or recorded is None or not recorded.status.ended:
+            return found
+        older = found.changed_at and recorded.submitted_at and found.changed_at < recorded.submitted_at
+        return None if found.id == recorded.operation_id or older else found
+
+    def begun_since(self, before: Sight, recorded: Launch | None) -> list[Operation]:
+        """What the list shows that it did not show before, and that is not just an older operation shown late."""
+        known = {operation.id for operation in before.operations}
+        submitted_at = recorded.submitted_at if recorded else None
+        if recorded and recorded.operation_id:
+            known.add(recorded.operation_id)
+        return [
+            operation
+            for operation in self.operations
+            if operation.id not in known
+            and not (submitted_at and operation.changed_at and operation.changed_at < submitted_at)
+        ]
+
+    @property
+    def live_version(self) -> str | None:
+        return self.live.version if self.live else None
+
+    @property
+    def preview_version(self) -> str | None:
+        return self.preview.version if self.preview else None
+
+
+def covers(operation: Operation, sight: Sight) -> bool | None:
+    """Whether a go-live took (or takes) live what stands in preview now; None when that cannot be told."""
+    newest = next((item for item in sight.operations if item.kind is not Kind.UNKNOWN), None)
+    is_newest = newest is not None and newest.id == operation.id
+    if sight.preview is None:
+        # Nothing is left in preview: it was taken live, and nothing was published since.
+        return True if is_newest and sight.live is not None else None
+    version, wanted = operation.version, sight.preview_version
+    if version is not None and version == wanted:
+        return True
+    if wanted is not None and wanted == sight.live_version and is_newest:
+        # Nothing was published since, and both slots show one number: whatever the list counts, it is this content.
+        return True
+    if version is not None and wanted is not None:
+        return False
+    if operation.changed_at and sight.preview.changed_at:
+        return sight.preview.changed_at <= operation.changed_at
+    return None
+
+
+def newer(recorded: Launch | None, go_lives: Sequence[Operation]) -> Sequence[Operation]:
+    """The go-lives, newest first, that came after the recorded one."""
+    if recorded is None:
+        return go_lives
+    for index, operation in enumerate(go_lives):
+        if operation.id == recorded.operation_id:
+            return go_lives[:index]
+    if recorded.operation_id is None:
+        return since(recorded.finished_at, go_lives) if recorded.finished_at else go_lives
+    # The recorded one may stand in the list under another name (`$`-separated ids against GUIDs): of those that
+    # changed since it was submitted, the oldest is itself.
+    return since(recorded.submitted_at, go_lives)[:-1]
+
+
+def since(moment: datetime | None, go_lives: Sequence[Operation]) -> list[Operation]:
+    """The go-lives that changed at `moment` or later; none when the moment is not known."""
+    if moment is None:
+        return []
+    return [item for item in go_lives if item.changed_at is not None and item.changed_at >= moment]
+
+
+def drifted(recorded: Launch, pin: str | None) -> bool:
+    """Whether production, of a pinned offer, shows another version than it did when our operation ended.
+
+    The numbers of different slots are never compared for this; only a production that shows the pinned number itself
+    is taken for what was wanted, should the slot have lagged behind the end of the operation.
+    """
+    if pin is None or recorded.confirmed_live_version is None:
+        return False
+    return recorded.live_version not in (recorded.confirmed_live_version, pin)
