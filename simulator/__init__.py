@@ -9,6 +9,7 @@ It imports nothing of the provider and shares no code with it: the two agree onl
 from simulator.behaviour import Behaviour, Progress
 from simulator.clock import Clock, SimulatorClock
 from simulator.faults import Fault
+from simulator.in_memory import InMemory
 from simulator.scenario import OfferSpec, Scenario, ScenarioError
 from simulator.serving import Simulator, running
 from simulator.simulation import Simulation
@@ -18,6 +19,7 @@ __all__ = [
     "Behaviour",
     "Clock",
     "Fault",
+    "InMemory",
     "OfferSpec",
     "Operation",
     "Progress",

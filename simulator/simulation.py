@@ -10,6 +10,8 @@ import json
 import os
 import tempfile
 import threading
+import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +28,21 @@ from simulator.world import World
 class Simulation:
     """The state behind the routes. Hold `lock` when touching it from a thread that is not the server's."""
 
-    def __init__(self, scenario: Scenario | None = None, state_file: Path | None = None) -> None:
+    def __init__(
+        self,
+        scenario: Scenario | None = None,
+        state_file: Path | None = None,
+        new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+    ) -> None:
         self.scenario = scenario or Scenario()
         self.lock = threading.RLock()
         self.clock = SimulatorClock()
-        self.world = World(self.clock)
+        self.world = World(self.clock, new_id)
         self.tokens = Tokens(self.clock)
         self.recorder = Recorder()
         self.faults = FaultBook()
         self._state_file = state_file
-        self._saved_revision = -1
+        self._saved: object = None
         self._begin()
         if state_file is not None and state_file.exists():
             self._load(state_file)
@@ -54,9 +61,9 @@ class Simulation:
 
     def save(self) -> None:
         """Write the state file if something changed; whole or not at all."""
-        if self._state_file is None or self.world.revision == self._saved_revision:
+        present = (self.world.revision, self._clock_state())
+        if self._state_file is None or present == self._saved:
             return
-        self._saved_revision = self.world.revision
         data = {"format": 1, "clock": self._clock_state(), "world": self.world.to_json()}
         folder = self._state_file.parent
         handle, name = tempfile.mkstemp(dir=folder, prefix=self._state_file.name, suffix=".tmp")
@@ -64,6 +71,7 @@ class Simulation:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 json.dump(data, file)
             os.replace(name, self._state_file)
+            self._saved = present
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(name)

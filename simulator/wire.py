@@ -193,9 +193,11 @@ def steps(offer: Offer, op: Operation, now: float) -> list[dict[str, Any]]:
     shown = []
     for index, step_id in enumerate(STEP_IDS):
         if index < passed:
-            shown.append(_step(offer, step_id, "complete", 100, [_message("Step completed.", now)]))
+            shown.append(
+                _step(offer, step_id, "complete", 100, [_message("Step completed.", op.accepted_at)])
+            )
         elif index > passed:
-            shown.append(_step(offer, step_id, "notStarted", 0, [_not_started(now)]))
+            shown.append(_step(offer, step_id, "notStarted", 0, [_not_started(op.accepted_at)]))
         else:
             shown.append(_current_step(offer, op, step_id, now))
     return shown
@@ -270,18 +272,18 @@ def _messages(op: Operation) -> list[dict[str, Any]]:
 
 def _current_step(offer: Offer, op: Operation, step_id: str, now: float) -> dict[str, Any]:
     b = offer.behaviour
+    at = op.accepted_at if op.ended_at is None else op.ended_at  # the same in every answer
     if op.ending == "failed":
-        at = op.ended_at or now
         return _step(offer, step_id, b.word_step_failed, 0, [_message(op.failure, at, "error")])
     if op.ending == "canceled":
-        return _step(offer, step_id, "canceled", 0, [_message("The operation was canceled.", now)])
+        return _step(offer, step_id, "canceled", 0, [_message("The operation was canceled.", at)])
     if step_id == "publisher-signoff" and op.kind == "publish":
-        return _step(offer, step_id, "waitingForPublisherReview", 0, [_message("Ready for review.", now)])
+        return _step(offer, step_id, "waitingForPublisherReview", 0, [_message("Ready for review.", at)])
     if step_id == op.progress.blocked_at:
         text = "No virtual machine image was found for the plan contoso."  # the sample's [D]
-        return _step(offer, step_id, "blocked", 0, [_message(text, now, "error"), _not_started(now)])
+        return _step(offer, step_id, "blocked", 0, [_message(text, at, "error"), _not_started(at)])
     percent = int((op.position(now) % 1) * 100)
-    return _step(offer, step_id, "inProgress", percent, [_message("Step in progress.", now)])
+    return _step(offer, step_id, "inProgress", percent, [_message("Step in progress.", at)])
 
 
 def _steps_without_operation(offer: Offer) -> list[dict[str, Any]]:
@@ -314,8 +316,8 @@ def _message(text: str, at: float, level: str = "information") -> dict[str, Any]
     return {"messageHtml": text, "level": level, "timestamp": zulu(at)}
 
 
-def _not_started(now: float) -> dict[str, Any]:
-    return _message("This step has not started yet.", now)
+def _not_started(at: float) -> dict[str, Any]:
+    return _message("This step has not started yet.", at)
 
 
 def _links(offer: Offer, there: bool, kind: str) -> list[dict[str, str]]:
