@@ -224,18 +224,19 @@ def _ensure_stack(checkout: Checkout, program: str, environment: Mapping[str, st
     _quietly([program, "stack", "init", STACK, "--non-interactive"], checkout.root, environment)
 
 
-def _quietly(command: list[str], folder: Path, environment: Mapping[str, str]) -> None:
+def _quietly(command: list[str], folder: Path, environment: Mapping[str, str], given: str = "") -> str:
     done = subprocess.run(
         command,
         cwd=folder,
         env=environment,
-        stdin=subprocess.DEVNULL,
+        input=given,
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode != 0:
         raise CannotWork(f"`{' '.join(['pulumi', *command[1:]])}` failed: {done.stderr.strip()}")
+    return done.stdout
 
 
 def run_to_its_end(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> int:
@@ -262,18 +263,26 @@ def run_to_its_end(command: Sequence[str], folder: Path, environment: Mapping[st
 def recover(checkout: Checkout, program: str, environment: Mapping[str, str]) -> None:
     """Makes the stack usable again after a run that died. Raises CannotWork while one is still at it."""
     locks = _locks(checkout)
-    if locks:
-        busy = [lock for lock in locks if lock.held()]
-        if busy:
-            raise CannotWork(
-                f"Another run is working on the stack {STACK!r} ({busy[0]}): wait for it to end."
-            )
-        say(f"An earlier run was killed and left the stack {STACK!r} locked; unlocking it.")
+    busy = [lock for lock in locks if lock.held()]
+    if busy:
+        raise CannotWork(f"Another run is working on the stack {STACK!r} ({busy[0]}): wait for it to end.")
     end_left_over(checkout)
     if locks:
+        say(f"An earlier run was killed and left the stack {STACK!r} locked; unlocking it.")
         _quietly(
             [program, "cancel", "--yes", "--stack", STACK, "--non-interactive"], checkout.root, environment
         )
+        _forget_unfinished_creates(checkout, program, environment)
+
+
+def _forget_unfinished_creates(checkout: Checkout, program: str, environment: Mapping[str, str]) -> None:
+    """Else Pulumi warns of them for ever; creating anew is safe, since `OfferGoLive` adopts what was begun."""
+    shown = _quietly([program, "stack", "export", "--stack", STACK], checkout.root, environment)
+    exported = json.loads(shown)
+    pending = exported["deployment"].pop("pending_operations", None)
+    if pending:
+        command = [program, "stack", "import", "--stack", STACK]
+        _quietly(command, checkout.root, environment, given=json.dumps(exported))
 
 
 @dataclass(frozen=True)
