@@ -96,9 +96,7 @@ class SignInFailed(OfferGoLiveError):
     missing: nothing to sign in with was configured at all.
     """
 
-    def __init__(
-        self, what: str, *, next_step: str = "", transient: bool = False, missing: bool = False
-    ) -> None:
+    def __init__(self, what: str, *, next_step: str = "", transient: bool = False, missing: bool = False) -> None:
         super().__init__(what, next_step=next_step)
         self.transient = transient
         self.missing = missing

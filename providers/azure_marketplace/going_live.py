@@ -20,7 +20,7 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import Enum
 from typing import NoReturn, Protocol, TypeVar
 
@@ -52,6 +52,7 @@ from providers.azure_marketplace.publishing import (
     Slot,
     Status,
 )
+from providers.azure_marketplace.sight import Sight, covers, drifted, newer, since
 
 __all__ = ["Action", "Forecast", "GoingLive", "Limits", "Observer", "Request", "Turns"]
 
@@ -59,9 +60,7 @@ T = TypeVar("T")
 SideBySide = Callable[[Sequence[Callable[[], object]]], list[object]]
 
 # What code answers a go-live while another operation runs is not known (portal-api section 6 [G]); words may tell.
-_ABOUT_ONE = re.compile(
-    r"already|in[ -]?progress|running|another (operation|submission)|conflict", re.IGNORECASE
-)
+_ABOUT_ONE = re.compile(r"already|in[ -]?progress|running|another (operation|submission)|conflict", re.IGNORECASE)
 
 RUN_AGAIN = "Run `pulumi up` again: it looks the offer up first and never submits what is already going live."
 RESUME = "Run `pulumi up` again to go on waiting for it; nothing is submitted twice."
@@ -127,31 +126,6 @@ class Forecast:
     preview: Slot | None
     live: Slot | None
     operation: Operation | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Sight:
-    """An offer as the API shows it at one moment."""
-
-    preview: Slot | None
-    live: Slot | None
-    operations: Sequence[Operation]
-
-    @property
-    def go_lives(self) -> list[Operation]:
-        return [operation for operation in self.operations if operation.kind is Kind.GO_LIVE]
-
-    @property
-    def running(self) -> Operation | None:
-        return next((operation for operation in self.go_lives if not operation.status.ended), None)
-
-    @property
-    def live_version(self) -> str | None:
-        return self.live.version if self.live else None
-
-    @property
-    def preview_version(self) -> str | None:
-        return self.preview.version if self.preview else None
 
 
 class Turns:
@@ -295,20 +269,16 @@ class GoingLive:
                 sight = self._second_look(request, recorded, sight, deadline)
             action, operation = self._decide(request, recorded, sight)
             if action is Action.NOTHING:
-                self._observer.note(
-                    f"Version {request.pin} of {request.offer} is live already: nothing to submit."
-                )
+                self._observer.note(f"Version {request.pin} of {request.offer} is live already: nothing to submit.")
                 return self._already(sight, recorded), False
             if operation:
-                self._observer.note(
-                    f"Found a go-live of {request.offer} that is {operation.status.value}: adopted."
-                )
+                self._observer.note(f"Found a go-live of {request.offer} that is {operation.status.value}: adopted.")
                 return self._adopted(recorded, operation, sight), False
             return self._submit(request, recorded, sight, deadline)
         finally:
             turn.release()
 
-    def _look(self, offer: OfferKey, deadline: float) -> _Sight:
+    def _look(self, offer: OfferKey, deadline: float) -> Sight:
         def operations() -> Sequence[Operation]:
             try:
                 return self._api.operations(offer)
@@ -322,30 +292,22 @@ class GoingLive:
             lambda: self._patiently(operations, deadline),
         )
         preview, live, listed = self._side_by_side(reads)
-        return _Sight(preview, live, listed)  # type: ignore[arg-type]
+        return Sight(preview, live, listed)  # type: ignore[arg-type]
 
-    def _suspicious(self, request: Request, recorded: Launch | None, sight: _Sight) -> bool:
+    def _suspicious(self, request: Request, recorded: Launch | None, sight: Sight) -> bool:
         """Whether the slots say that a launch has just happened which the list does not show (yet)."""
-        if (
-            sight.running
-            or sight.live is None
-            or self._decide(request, recorded, sight)[0] is not Action.SUBMIT
-        ):
+        if sight.running or sight.live is None or self._decide(request, recorded, sight)[0] is not Action.SUBMIT:
             return False
         known = recorded.live_version if recorded else None
         if sight.live_version is not None and known != sight.live_version == sight.preview_version:
             return True
-        changed, listed = (
-            sight.live.changed_at,
-            [item.changed_at for item in sight.go_lives if item.changed_at],
-        )
-        if changed is None or (listed and changed <= max(listed) + timedelta(seconds=1)):
+        listed = [item.changed_at for item in sight.go_lives if item.changed_at]
+        changed = sight.live.changed_at
+        if changed is None or not listed or changed <= max(listed) + timedelta(seconds=1):
             return False
         return changed > self._clock.now() - timedelta(minutes=10)
 
-    def _second_look(
-        self, request: Request, recorded: Launch | None, sight: _Sight, deadline: float
-    ) -> _Sight:
+    def _second_look(self, request: Request, recorded: Launch | None, sight: Sight, deadline: float) -> Sight:
         """A list may lag behind the slots: give it the time to settle before it is believed."""
         until = min(self._clock.monotonic() + self._limits.settle, deadline)
         attempt = 0
@@ -355,18 +317,14 @@ class GoingLive:
             sight = self._look(request.offer, deadline)
         return sight
 
-    def _decide(
-        self, request: Request, recorded: Launch | None, sight: _Sight
-    ) -> tuple[Action, Operation | None]:
+    def _decide(self, request: Request, recorded: Launch | None, sight: Sight) -> tuple[Action, Operation | None]:
         """What to do about what is seen; pure. Raises `LaunchRefused`."""
         offer, pin = request.offer, request.pin
-        wrong_preview = pin is not None and sight.preview_version != pin
+        wrong_preview = pin is not None and sight.preview is not None and sight.preview_version != pin
         if sight.running and not wrong_preview:
             return Action.ADOPT, sight.running
         if pin is not None and sight.live_version == pin and not request.triggered:
             return Action.NOTHING, None
-        if sight.preview is None:
-            self._refuse_without_preview(offer, sight)
         if wrong_preview:
             running = " A go-live of it is running, which nobody can stop." if sight.running else ""
             raise LaunchRefused(
@@ -376,12 +334,14 @@ class GoingLive:
                 about="offer_version",
             )
         ended = self._ended_since(recorded, sight)
-        return (Action.ADOPT, ended) if ended else (Action.SUBMIT, None)
+        if ended:
+            return Action.ADOPT, ended
+        if sight.preview is None:
+            self._refuse_without_preview(offer, sight)
+        return Action.SUBMIT, None
 
-    def _refuse_without_preview(self, offer: OfferKey, sight: _Sight) -> NoReturn:
-        exists = self._patiently(
-            lambda: self._api.offer_exists(offer), self._clock.monotonic() + self._limits.patience
-        )
+    def _refuse_without_preview(self, offer: OfferKey, sight: Sight) -> NoReturn:
+        exists = self._patiently(lambda: self._api.offer_exists(offer), self._clock.monotonic() + self._limits.patience)
         if not exists:
             raise LaunchRefused(
                 f"There is no offer {offer.offer_id!r} of publisher {offer.publisher_id!r}, or this identity may not "
@@ -394,22 +354,20 @@ class GoingLive:
             next_step="Publish it to preview first, and wait until the preview is ready.",
         )
 
-    def _ended_since(self, recorded: Launch | None, sight: _Sight) -> Operation | None:
+    def _ended_since(self, recorded: Launch | None, sight: Sight) -> Operation | None:
         """A go-live that has ended and can only be the answer to this request: one of a run that died, say."""
-        newest = next(iter(_newer(recorded, sight.go_lives)), None)
+        newest = next(iter(newer(recorded, sight.go_lives)), None)
         if newest is None or not newest.status.ended:
             return None
-        covers = _covers(newest, sight)
+        covered = covers(newest, sight)
         if recorded is None or not (recorded.operation_id or recorded.finished_at):
             # Nothing to compare it with: last year's launch looks the same, unless it took this very preview live.
-            return newest if newest.status is Status.SUCCEEDED and covers else None
-        return newest if covers is not False else None
+            return newest if newest.status is Status.SUCCEEDED and covered else None
+        return newest if covered is not False else None
 
     # Step 3: submit
 
-    def _submit(
-        self, request: Request, recorded: Launch | None, sight: _Sight, deadline: float
-    ) -> tuple[Launch, bool]:
+    def _submit(self, request: Request, recorded: Launch | None, sight: Sight, deadline: float) -> tuple[Launch, bool]:
         offer = request.offer
         give_up_at = min(deadline, self._clock.monotonic() + self._limits.patience)
         sent = attempt = 0
@@ -429,9 +387,7 @@ class GoingLive:
                 ) from None
             except (Unanswered, Unreadable) as error:
                 sent += 1
-                self._observer.warn(
-                    f"{error} Looking whether the go-live has begun before anything is sent again."
-                )
+                self._observer.warn(f"{error} Looking whether the go-live has begun before anything is sent again.")
                 found = self._settled(offer, sight, error, deadline)
                 if found:
                     return self._adopted(recorded, found, sight), True
@@ -461,22 +417,16 @@ class GoingLive:
                     launch = self._named(offer, sight, launch, deadline)
                 return launch, True
 
-    def _named(self, offer: OfferKey, before: _Sight, launch: Launch, deadline: float) -> Launch:
+    def _named(self, offer: OfferKey, before: Sight, launch: Launch, deadline: float) -> Launch:
         """A launch that was accepted without a word about its operation: the list has to tell."""
-        missing = PublishingError(
-            f"{self._api.title} accepted the go-live of {offer}, but named no operation"
-        )
+        missing = PublishingError(f"{self._api.title} accepted the go-live of {offer}, but named no operation")
         self._observer.warn(f"{missing} Looking it up.")
         found = self._settled(offer, before, missing, deadline)
         if found is None:
-            raise LaunchUnknown(
-                f"{missing.what}, and lists none: it cannot be watched from here", next_step=RUN_AGAIN
-            )
+            raise LaunchUnknown(f"{missing.what}, and lists none: it cannot be watched from here", next_step=RUN_AGAIN)
         return self._seen(replace(launch, operation_id=found.id), found)
 
-    def _settled(
-        self, offer: OfferKey, before: _Sight, error: PublishingError, deadline: float
-    ) -> Operation | None:
+    def _settled(self, offer: OfferKey, before: Sight, error: PublishingError, deadline: float) -> Operation | None:
         """Look until the answer settles: the go-live that began since `before`; None when none provably did."""
         known = {operation.id for operation in before.operations}
         started = self._clock.monotonic()
@@ -485,9 +435,7 @@ class GoingLive:
         retry_after = error.retry_after
         while True:
             attempt += 1
-            self._wait_out(
-                offer, backoff(attempt, chance=self._clock.chance(), retry_after=retry_after, longest=5.0)
-            )
+            self._wait_out(offer, backoff(attempt, chance=self._clock.chance(), retry_after=retry_after, longest=5.0))
             retry_after = None
             try:
                 new = [operation for operation in self._api.operations(offer) if operation.id not in known]
@@ -519,9 +467,7 @@ class GoingLive:
                 next_step=RUN_AGAIN,
             ) from None
 
-    def _running_after_all(
-        self, offer: OfferKey, before: _Sight, error: Refused, deadline: float
-    ) -> Operation | None:
+    def _running_after_all(self, offer: OfferKey, before: Sight, error: Refused, deadline: float) -> Operation | None:
         """The go-live that the refusal is about, if it is about one: "already running" leads back to step 2."""
         if error.status not in (400, 404, 409, 422):
             return None
@@ -599,9 +545,7 @@ class GoingLive:
                         launch=launch,
                     )
                 if not wait and weather.count > 2:
-                    self._observer.warn(
-                        f"The go-live of {offer} could not be read; the next `pulumi up` asks again."
-                    )
+                    self._observer.warn(f"The go-live of {offer} could not be read; the next `pulumi up` asks again.")
                     return launch
                 delay = self._schedule.delay(
                     clock.monotonic() - started, chance=clock.chance(), retry_after=retry_after
@@ -626,8 +570,8 @@ class GoingLive:
             same = [item for item in go_lives if item.id == operation_id]
             running = [item for item in go_lives if not item.status.ended]
             # Only one runs at a time: the first that changed since this one was submitted is this one.
-            since = _since(launch.submitted_at, go_lives)[-1:]
-            for found in (same, running, since):
+            first = since(launch.submitted_at, go_lives)[-1:]
+            for found in (same, running, first):
                 if found:
                     return found[0]
             weather.nowhere(self._clock.monotonic())
@@ -665,7 +609,7 @@ class GoingLive:
             preview_links=operation.preview_links or launch.preview_links,
         )
 
-    def _adopted(self, recorded: Launch | None, operation: Operation, sight: _Sight) -> Launch:
+    def _adopted(self, recorded: Launch | None, operation: Operation, sight: Sight) -> Launch:
         launch = Launch(
             status=Status.RUNNING,
             operation_id=operation.id,
@@ -676,7 +620,7 @@ class GoingLive:
         )
         return self._seen(launch, operation)
 
-    def _already(self, sight: _Sight, recorded: Launch | None) -> Launch:
+    def _already(self, sight: Sight, recorded: Launch | None) -> Launch:
         return Launch(
             status=Status.SUCCEEDED,
             operation_id=None,
@@ -703,7 +647,7 @@ class GoingLive:
             return launch
         if not ours:
             operation = next((item for item in sight.operations if item.id == launch.operation_id), None)
-            if operation and _covers(operation, sight) is False:
+            if operation and covers(operation, sight) is False:
                 return None
         return replace(
             launch,
@@ -804,57 +748,3 @@ def _stands(recorded: Launch, request: Request) -> bool:
     if recorded.status is not Status.SUCCEEDED:
         return False
     return not drifted(recorded, request.pin)
-
-
-def drifted(recorded: Launch, pin: str | None) -> bool:
-    """Whether production, of a pinned offer, shows another version than it did when our operation ended.
-
-    The numbers of different slots are never compared for this; only a production that shows the pinned number itself
-    is taken for what was wanted, should the slot have lagged behind the end of the operation.
-    """
-    if pin is None or recorded.confirmed_live_version is None:
-        return False
-    return recorded.live_version not in (recorded.confirmed_live_version, pin)
-
-
-def _newer(recorded: Launch | None, go_lives: Sequence[Operation]) -> Sequence[Operation]:
-    """The go-lives, newest first, that came after the recorded one."""
-    if recorded is None:
-        return go_lives
-    for index, operation in enumerate(go_lives):
-        if operation.id == recorded.operation_id:
-            return go_lives[:index]
-    if recorded.operation_id is None:
-        return _since(recorded.finished_at, go_lives) if recorded.finished_at else go_lives
-    # The recorded one may stand in the list under another name (`$`-separated ids against GUIDs): of those that
-    # changed since it was submitted, the oldest is itself.
-    return _since(recorded.submitted_at, go_lives)[:-1]
-
-
-def _since(moment: datetime | None, go_lives: Sequence[Operation]) -> list[Operation]:
-    if moment is None:
-        return []
-    return [item for item in go_lives if item.changed_at is not None and item.changed_at >= moment]
-
-
-def _covers(operation: Operation, sight: _Sight) -> bool | None:
-    """Whether a go-live took (or takes) live what stands in preview now; None when that cannot be told."""
-    if sight.preview is None:
-        return None
-    version, wanted = operation.version, sight.preview_version
-    if version is not None and version == wanted:
-        return True
-    newest = next((item for item in sight.operations if item.kind is not Kind.UNKNOWN), None)
-    if (
-        wanted is not None
-        and wanted == sight.live_version
-        and newest is not None
-        and newest.id == operation.id
-    ):
-        # Nothing was published since, and both slots show one number: whatever the list counts, it is this content.
-        return True
-    if version is not None and wanted is not None:
-        return False
-    if operation.changed_at and sight.preview.changed_at:
-        return sight.preview.changed_at <= operation.changed_at
-    return None

@@ -37,9 +37,7 @@ def _version(value: Any) -> Any:
     whole = isinstance(value, int) or (isinstance(value, float) and value == value // 1)
     if whole and not isinstance(value, bool):
         if abs(value) > 2**53:
-            raise ValueError(
-                "is too large for a number, whose last digits get lost on the way: write it as a text"
-            )
+            raise ValueError("is too large for a number, whose last digits get lost on the way: write it as a text")
         value = str(int(value))
     if not isinstance(value, str) or not re.fullmatch(r"0|[1-9][0-9]{0,29}", value):
         raise ValueError(f'must be a whole number such as 7 or "7", not {_shown(value)}')
@@ -93,9 +91,7 @@ def failures_of(values: Mapping[str, Any], *, unknown: Collection[str] = ()) -> 
     try:
         Inputs.model_validate(dict(values))
     except ValidationError as error:
-        found = [
-            (str(each["loc"][0]), _why(each)) for each in error.errors(include_url=False, include_input=False)
-        ]
+        found = [(str(each["loc"][0]), _why(each)) for each in error.errors(include_url=False, include_input=False)]
         return [(name, f"{name} {why}") for name, why in found if name not in unknown]
     return []
 

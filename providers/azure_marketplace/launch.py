@@ -71,9 +71,6 @@ class Launch:
         )
 
 
-OUTPUT_NAMES = tuple(Launch(Status.NOT_STARTED).to_outputs())
-
-
 def iso(moment: datetime | None) -> str | None:
     """`2026-11-23T12:00:05Z`; None stays None."""
     if moment is None:
@@ -110,7 +107,8 @@ def _links(value: Any) -> tuple[Link, ...]:
     if not isinstance(value, (list, tuple)):
         return ()
     return tuple(
-        Link(str(item.get("text", "")), str(item.get("uri", "")))
-        for item in value
-        if isinstance(item, Mapping)
+        Link(str(item.get("text", "")), str(item.get("uri", ""))) for item in value if isinstance(item, Mapping)
     )
+
+
+OUTPUT_NAMES = tuple(Launch(Status.NOT_STARTED).to_outputs())

@@ -21,9 +21,7 @@ class Narrator:
     show: a line that replaces the one before it, on a screen. tell: a line that stays, in a log.
     """
 
-    def __init__(
-        self, show: Callable[[str], None], tell: Callable[[str], None], warn: Callable[[str], None]
-    ) -> None:
+    def __init__(self, show: Callable[[str], None], tell: Callable[[str], None], warn: Callable[[str], None]) -> None:
         self._show = show
         self._tell = tell
         self._warn = warn
@@ -42,11 +40,7 @@ class Narrator:
         for each in operation.steps:
             for message in each.messages:
                 # A blocked step inside a running operation (portal-api 3.2 [D]): worth a look, and not a failure yet.
-                if (
-                    message.level == "error"
-                    and message.text not in self._messages
-                    and len(self._messages) < 50
-                ):
+                if message.level == "error" and message.text not in self._messages and len(self._messages) < 50:
                     self._messages.add(message.text)
                     self._warn(f"{each.name}: {message.text}")
 
@@ -90,7 +84,5 @@ def _current(operation: Operation) -> Step | None:
     active = [step for step in operation.steps if step.active]
     if active:
         return active[-1]
-    waiting = [
-        step for step in operation.steps if step.status_word.lower().replace(" ", "") in ("notstarted", "")
-    ]
+    waiting = [step for step in operation.steps if step.status_word.lower().replace(" ", "") in ("notstarted", "")]
     return waiting[0] if waiting else (operation.steps[-1] if operation.steps else None)

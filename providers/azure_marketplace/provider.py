@@ -33,13 +33,14 @@ from providers.azure_marketplace.errors import (
     LaunchRefused,
     OfferGoLiveError,
 )
-from providers.azure_marketplace.going_live import GoingLive, Limits, Request, drifted
+from providers.azure_marketplace.going_live import GoingLive, Limits, Request
 from providers.azure_marketplace.inputs import INPUT_NAMES, failures_of, normalised
 from providers.azure_marketplace.launch import OUTPUT_NAMES, Launch
 from providers.azure_marketplace.progress import Narrator
 from providers.azure_marketplace.publishing import OfferKey, Status
 from providers.azure_marketplace.session import Session
 from providers.azure_marketplace.settings import NAMESPACE
+from providers.azure_marketplace.sight import drifted
 
 __all__ = ["OfferGoLiveProvider"]
 
@@ -157,9 +158,7 @@ class OfferGoLiveProvider(ResourceProvider):
             return None
         call = dynamic_host.current_call()
         known = Request(_offer(inputs), inputs.get("offer_version"))
-        request = Request(
-            known.offer, known.pin, changed=bool(old), triggered=_differ(old, inputs, "triggers")
-        )
+        request = Request(known.offer, known.pin, changed=bool(old), triggered=_differ(old, inputs, "triggers"))
         try:
             rule, _ = self._rule(inputs, limits=Limits(patience=_PREVIEW_PATIENCE))
             call.log(preflight.told(request, rule.foresee(request)), "info")
@@ -188,9 +187,7 @@ class OfferGoLiveProvider(ResourceProvider):
 
 def _given(props: Mapping[str, Any]) -> dict[str, Any]:
     """The inputs among the properties: neither outputs, nor the engine's own (`__provider`)."""
-    return {
-        name: value for name, value in props.items() if name not in OUTPUT_NAMES and not name.startswith("__")
-    }
+    return {name: value for name, value in props.items() if name not in OUTPUT_NAMES and not name.startswith("__")}
 
 
 def _offer(inputs: Mapping[str, Any]) -> OfferKey:

@@ -12,11 +12,10 @@ from contextvars import ContextVar, copy_context
 from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 
-from providers.azure_marketplace.credentials import TokenSource
-
 from providers.azure_marketplace.apis import cloud_partner_portal
 from providers.azure_marketplace.apis.cloud_partner_portal import CloudPartnerPortal
 from providers.azure_marketplace.clock import Clock, SystemClock
+from providers.azure_marketplace.credentials import TokenSource
 from providers.azure_marketplace.going_live import GoingLive, Limits, Observer, Turns
 from providers.azure_marketplace.polling import Schedule
 from providers.azure_marketplace.publishing import PublishingApi
@@ -44,9 +43,7 @@ class Session:
         self._tokens = TokenSource(configured, environment)
         self._schedule = Schedule(self.settings.min_poll_interval, self.settings.max_poll_interval)
         self._apis: dict[str, PublishingApi] = {
-            "cloudPartnerPortal": CloudPartnerPortal(
-                self._transport("cloudPartnerPortal", cloud_partner_portal)
-            ),
+            "cloudPartnerPortal": CloudPartnerPortal(self._transport("cloudPartnerPortal", cloud_partner_portal)),
         }
 
     def rule(

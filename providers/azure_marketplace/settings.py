@@ -157,9 +157,7 @@ def _seconds(longest: float) -> Callable[[str], float]:
         except ValueError:
             number = math.nan
         if not 0 < number <= longest:
-            raise ValueError(
-                f"must be a number of seconds, more than 0 and at most {longest:g}, not {value[:60]!r}"
-            )
+            raise ValueError(f"must be a number of seconds, more than 0 and at most {longest:g}, not {value[:60]!r}")
         return number
 
     return parse
@@ -185,8 +183,6 @@ def _headers(value: str) -> dict[str, str]:
     for name, content in headers.items():
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}", name) or name.lower() in _OWN_HEADERS:
             raise ValueError(f"must not set the header {name[:60]!r}")
-        if not isinstance(content, str) or not re.fullmatch(
-            r"[\x21-\x7e]([\x20-\x7e]{0,1000}[\x21-\x7e])?", content
-        ):
+        if not isinstance(content, str) or not re.fullmatch(r"[\x21-\x7e]([\x20-\x7e]{0,1000}[\x21-\x7e])?", content):
             raise ValueError(f"must give the header {name!r} a text without control characters")
     return headers

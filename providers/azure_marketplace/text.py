@@ -56,9 +56,7 @@ def plain(text: str, *, longest: int = 600) -> str:
         text = "".join(reader.parts)
     text = _SEQUENCES.sub("", text)
     text = "".join(
-        " " if char.isspace() else char
-        for char in text
-        if char.isspace() or unicodedata.category(char) not in _DROPPED
+        " " if char.isspace() else char for char in text if char.isspace() or unicodedata.category(char) not in _DROPPED
     )
     text = " ".join(text.split())
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"

@@ -217,9 +217,7 @@ class Transport:
 
         return self._connections.run(request, reads=method == "GET")
 
-    def _send(
-        self, session: requests.Session, method: str, path: str, doing: str, body: Any, token: str
-    ) -> Answer:
+    def _send(self, session: requests.Session, method: str, path: str, doing: str, body: Any, token: str) -> Answer:
         content = b"" if body is None else json.dumps(body).encode()
         headers = {**self._extra_headers, "Content-Type": "application/json"}
         timeout = self._connections.timeout
@@ -397,10 +395,7 @@ def _said(body: Any, depth: int = 0) -> list[str]:
         return [f"{service}: {words}" for words in said] if isinstance(service, str) else said
     # Keyed by the name of a back-end service, without an envelope (portal-api section 3.5 [O]).
     return [
-        words
-        for value in list(folded.values())[:5]
-        if isinstance(value, Mapping)
-        for words in _said(value, depth + 1)
+        words for value in list(folded.values())[:5] if isinstance(value, Mapping) for words in _said(value, depth + 1)
     ]
 
 

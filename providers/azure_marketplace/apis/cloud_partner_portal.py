@@ -81,9 +81,7 @@ class CloudPartnerPortal:
 
         No filter is sent: two names for it exist, neither proven, and ended operations matter too.
         """
-        answer = self._http.get(
-            _versioned(f"{_path(offer)}/submissions/"), doing=f"list the operations of {offer}"
-        )
+        answer = self._http.get(_versioned(f"{_path(offer)}/submissions/"), doing=f"list the operations of {offer}")
         listed = [_listed(item) for item in _items(answer)]
         operations = [operation for operation in listed if operation.id]
         # Newest first is only inferred [I] for the portal's own order; the dates are documented.
@@ -344,9 +342,9 @@ class _Offer(_Said):
     """portal-api 3.4 [D]. retrieve-specific-offer's sample has changedTime inside definition."""
 
     version: _Version = None
-    definition: Annotated[
-        dict[str, Any], BeforeValidator(lambda value: value if isinstance(value, dict) else {})
-    ] = Field(default_factory=dict)
+    definition: Annotated[dict[str, Any], BeforeValidator(lambda value: value if isinstance(value, dict) else {})] = (
+        Field(default_factory=dict)
+    )
     own_changedtime: _Text = Field(default="", alias="changedtime")
 
     @property

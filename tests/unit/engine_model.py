@@ -1,0 +1,81 @@
+"""What Pulumi's engine does with one resource, as far as the rule can tell: state, partial state, diff, update.
+
+It keeps what the real engine keeps, and forgets what that forgets: a killed run records nothing, a failed one only
+what its error carries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from providers.azure_marketplace.errors import LaunchError, OfferGoLiveError
+from providers.azure_marketplace.going_live import GoingLive, Limits, Request, Turns
+from providers.azure_marketplace.launch import Launch
+from providers.azure_marketplace.polling import Schedule
+from providers.azure_marketplace.publishing import PublishingApi, Status
+from providers.azure_marketplace.sight import drifted
+from tests.unit.worlds import OFFER, FakeClock, Killed, Told
+
+DAY = 24 * 3600.0
+
+
+@dataclass
+class Stack:
+    """One stack with one resource. `rule` is the class under test, so that mutants of it can stand in."""
+
+    api: PublishingApi
+    clock: FakeClock
+    rule: type[GoingLive] = GoingLive
+    pin: str | None = None
+    triggers: int = 0
+    wait: bool = True
+    state: dict[str, Any] | None = None
+    told: Told = field(default_factory=Told)
+
+    @property
+    def launch(self) -> Launch | None:
+        return Launch.from_outputs(self.state) if self.state else None
+
+    def up(self, *, timeout: float = DAY, kill_before_step: int | None = None) -> OfferGoLiveError | None:
+        """One `pulumi up`; the error that the user is shown. A killed run shows nothing."""
+        recorded = self.launch
+        old = self.state or {}
+        triggered = bool(self.state) and old["triggers"] != self.triggers
+        changed = triggered or (bool(self.state) and old["pin"] != self.pin)
+        if recorded and not changed and recorded.status is Status.SUCCEEDED and not drifted(recorded, self.pin):
+            return None
+        steps = iter(range(kill_before_step or 0))
+
+        def before_step() -> None:
+            if kill_before_step is not None and next(steps, None) is None:
+                raise Killed
+
+        self.clock.before_step = before_step
+        rule = self.rule(self.api, self.clock, self.told, schedule=Schedule(), limits=Limits(), turns=Turns())
+        request = Request(OFFER, self.pin, self.wait, changed=changed, triggered=triggered)
+        try:
+            launch = rule.bring_about(request, recorded, deadline=self.clock.monotonic() + timeout)
+        except LaunchError as error:
+            if error.launch:
+                self._record(error.launch)
+            return error
+        except OfferGoLiveError as error:
+            return error
+        except Killed:
+            return None
+        finally:
+            self.clock.before_step = lambda: None
+        self._record(launch)
+        return None
+
+    def refresh(self) -> None:
+        recorded = self.launch
+        if self.state is None or recorded is None:
+            return
+        rule = self.rule(self.api, self.clock, self.told)
+        seen = rule.refreshed(OFFER, recorded)
+        self.state = None if seen is None else {**self.state, **seen.to_outputs()}
+
+    def _record(self, launch: Launch) -> None:
+        self.state = {**launch.to_outputs(), "pin": self.pin, "triggers": self.triggers}

@@ -1,0 +1,372 @@
+"""The going-live rule against the simulator's world, under a fake clock."""
+
+from __future__ import annotations
+
+import pytest
+from simulator.world import World
+
+from providers.azure_marketplace.errors import (
+    Conflict,
+    LaunchCanceled,
+    LaunchFailed,
+    LaunchRefused,
+    LaunchUnknown,
+    NotSent,
+    Refused,
+    StillRunning,
+)
+from providers.azure_marketplace.publishing import Status
+from tests.unit.engine_model import Stack
+from tests.unit.worlds import FakeClock, WorldApi, accepted, world_with
+
+
+def stack_on(**behaviour: object) -> tuple[Stack, World, WorldApi, FakeClock]:
+    clock = FakeClock()
+    world = world_with(clock, **behaviour)
+    api = WorldApi(world, clock)
+    return Stack(api, clock), world, api, clock
+
+
+def status_of(stack: Stack) -> Status | None:
+    return stack.launch.status if stack.launch else None
+
+
+def test_what_stands_in_preview_goes_live_and_its_versions_are_recorded() -> None:
+    stack, world, _, _ = stack_on()
+    assert stack.up() is None
+    launch = stack.launch
+    assert launch
+    assert launch.status is Status.SUCCEEDED
+    assert (launch.live_version, launch.preview_version, launch.confirmed_live_version) == ("7", "7", "7")
+    assert launch.operation_id
+    assert launch.submitted_at
+    assert launch.finished_at
+    assert accepted(world) == 1
+
+
+def test_a_second_up_submits_nothing_and_asks_nothing() -> None:
+    stack, world, api, _ = stack_on()
+    stack.up()
+    calls = len(api.calls)
+    stack.up()
+    assert len(api.calls) == calls
+    assert accepted(world) == 1
+
+
+def test_other_triggers_take_the_same_version_live_again() -> None:
+    stack, world, _, _ = stack_on()
+    stack.up()
+    stack.triggers += 1
+    assert stack.up() is None
+    assert accepted(world) == 2
+
+
+def test_a_running_go_live_that_somebody_started_is_adopted() -> None:
+    stack, world, _, _ = stack_on()
+    world.golive("contoso", "vm", by="portal")
+    assert stack.up() is None
+    assert accepted(world) == 0
+    assert status_of(stack) is Status.SUCCEEDED
+
+
+def test_an_adopted_go_live_of_an_older_preview_does_not_count() -> None:
+    stack, world, _, _ = stack_on()
+    world.golive("contoso", "vm", by="portal")
+    world.put_in_preview("contoso", "vm")  # 8, while 7 is going live
+    assert stack.up() is None
+    assert accepted(world) == 1
+    assert world.offer("contoso", "vm").production.version == 8  # type: ignore[union-attr]
+
+
+def test_last_years_go_live_of_another_version_is_not_adopted() -> None:
+    stack, world, _, clock = stack_on()
+    world.golive("contoso", "vm", by="portal")
+    clock.pass_by(3600)
+    world.put_in_preview("contoso", "vm")
+    assert stack.up() is None
+    assert accepted(world) == 1
+
+
+def test_a_finished_go_live_of_the_present_preview_is_adopted() -> None:
+    stack, world, _, clock = stack_on()
+    world.golive("contoso", "vm", by="portal")
+    clock.pass_by(3600)
+    assert stack.up() is None
+    assert accepted(world) == 0
+
+
+def test_a_failed_go_live_is_told_once_in_the_portals_words_and_submitted_by_the_next_up() -> None:
+    stack, world, _, _ = stack_on(ends="failed", failure="The VHD has no footer.")
+    error = stack.up()
+    assert isinstance(error, LaunchFailed)
+    assert "The VHD has no footer." in str(error)
+    assert status_of(stack) is Status.FAILED
+    assert accepted(world) == 1
+    stack.up()
+    assert accepted(world) == 2
+
+
+def test_a_cancelled_go_live_is_no_success() -> None:
+    stack, _, _, _ = stack_on(ends="canceled")
+    assert isinstance(stack.up(), LaunchCanceled)
+    assert status_of(stack) is Status.CANCELED
+
+
+def test_without_waiting_the_next_up_picks_the_result_up() -> None:
+    stack, world, _, clock = stack_on()
+    stack.wait = False
+    assert stack.up() is None
+    assert status_of(stack) is Status.RUNNING
+    assert stack.up() is None
+    assert status_of(stack) is Status.RUNNING
+    clock.pass_by(61)
+    assert stack.up() is None
+    assert status_of(stack) is Status.SUCCEEDED
+    assert accepted(world) == 1
+
+
+def test_without_waiting_a_failure_is_told_before_anything_is_submitted_again() -> None:
+    stack, world, _, clock = stack_on(ends="failed")
+    stack.wait = False
+    stack.up()
+    clock.pass_by(61)
+    assert isinstance(stack.up(), LaunchFailed)
+    assert accepted(world) == 1
+    stack.up()
+    assert accepted(world) == 2
+
+
+def test_when_the_time_is_up_the_operation_is_recorded_and_the_next_up_waits_on() -> None:
+    stack, world, _, _ = stack_on(seconds=7200)
+    error = stack.up(timeout=600)
+    assert isinstance(error, StillRunning)
+    assert "pulumi up" in str(error)
+    assert status_of(stack) is Status.RUNNING
+    assert stack.up() is None
+    assert accepted(world) == 1
+
+
+def test_a_cancelled_run_records_the_operation() -> None:
+    stack, world, _, clock = stack_on(seconds=7200)
+    clock.cancel_at = 100
+    assert isinstance(stack.up(), StillRunning)
+    clock.cancel_at = float("inf")
+    assert stack.up() is None
+    assert accepted(world) == 1
+
+
+def test_a_pinned_version_that_is_live_is_enough() -> None:
+    stack, world, _, _ = stack_on()
+    stack.pin = "6"
+    assert stack.up() is None
+    assert accepted(world) == 0
+    assert stack.launch
+    assert stack.launch.operation_id is None
+
+
+def test_a_pin_on_another_version_is_refused_before_anything_is_sent() -> None:
+    stack, world, api, _ = stack_on()
+    stack.pin = "9"
+    error = stack.up()
+    assert isinstance(error, LaunchRefused)
+    assert "version 9" in str(error)
+    assert "version 7" in str(error)
+    assert "submit" not in api.calls
+    assert accepted(world) == 0
+
+
+def test_the_pinned_version_in_preview_goes_live() -> None:
+    stack, world, _, _ = stack_on()
+    stack.pin = "7"
+    assert stack.up() is None
+    assert accepted(world) == 1
+
+
+def test_a_pinned_offer_that_was_changed_by_hand_is_brought_back() -> None:
+    stack, world, _, clock = stack_on()
+    stack.pin = "7"
+    stack.up()
+    world.put_in_preview("contoso", "vm")
+    world.golive("contoso", "vm", by="portal")
+    clock.pass_by(61)
+    stack.refresh()
+    assert isinstance(stack.up(), LaunchRefused)
+    world.put_in_preview("contoso", "vm", version=7)
+    assert stack.up() is None
+    assert world.offer("contoso", "vm").production.version == 7  # type: ignore[union-attr]
+    assert accepted(world) == 2
+
+
+def test_a_portal_that_numbers_production_apart_is_no_drift() -> None:
+    stack, world, _, _ = stack_on(golive_bumps_version=True)
+    stack.pin = "7"
+    assert stack.up() is None
+    stack.refresh()
+    assert stack.up() is None
+    assert accepted(world) == 1
+
+
+def test_a_preview_that_is_emptied_by_going_live_is_no_reason_to_refuse_after_a_crash() -> None:
+    stack, world, _, clock = stack_on(preview_after_golive="dropped")
+    world.golive("contoso", "vm")
+    clock.pass_by(3600)
+    assert stack.up() is None
+    assert accepted(world) == 1
+
+
+def test_an_offer_without_a_preview_is_refused_in_its_own_words() -> None:
+    stack, world, _, _ = stack_on()
+    world.add_offer("contoso", "vm", preview=None)
+    error = stack.up()
+    assert isinstance(error, LaunchRefused)
+    assert "nothing in preview" in str(error)
+
+
+def test_a_missing_offer_is_refused_in_its_own_words() -> None:
+    stack, world, _, _ = stack_on()
+    world.remove_offer("contoso", "vm")
+    error = stack.up()
+    assert isinstance(error, LaunchRefused)
+    assert "no offer 'vm' of publisher 'contoso'" in str(error)
+
+
+@pytest.mark.parametrize("fault", ["after", "500 after", "429 after"])
+@pytest.mark.parametrize("lag", [0, 20])
+@pytest.mark.parametrize("seconds", [0, 60])
+def test_a_lost_answer_is_found_again_and_never_sent_twice(fault: str, lag: float, seconds: float) -> None:
+    stack, world, api, _ = stack_on(listing_lag_seconds=lag, seconds=seconds)
+    api.faults.submits = [fault]
+    assert stack.up() is None
+    assert accepted(world) == 1
+    assert status_of(stack) is Status.SUCCEEDED
+
+
+@pytest.mark.parametrize("fault", ["before", "500 before", "429 before", "not sent"])
+def test_a_request_that_provably_began_nothing_is_sent_again(fault: str) -> None:
+    stack, world, api, _ = stack_on()
+    api.faults.submits = [fault]
+    assert stack.up() is None
+    assert accepted(world) == 1
+
+
+def test_a_portal_that_never_takes_it_ends_in_words_and_not_in_a_loop() -> None:
+    stack, world, api, _ = stack_on()
+    api.faults.submits = ["500 before"] * 99
+    assert isinstance(stack.up(), LaunchUnknown)
+    assert api.calls.count("submit") == 3
+    assert accepted(world) == 0
+
+
+def test_a_portal_that_cannot_be_reached_is_said_so() -> None:
+    stack, _, api, _ = stack_on()
+    api.faults.submits = ["not sent"] * 99
+    assert isinstance(stack.up(), NotSent)
+
+
+def test_nothing_is_sent_again_while_the_list_cannot_be_read() -> None:
+    stack, world, api, _ = stack_on(seconds=0)
+    api.faults.submits = ["after"]
+    api.faults.reads = ["", "", "", *["503"] * 200]
+    assert isinstance(stack.up(), LaunchUnknown)
+    assert api.calls.count("submit") == 1
+    api.faults.reads = []
+    assert stack.up() is None
+    assert accepted(world) == 1
+
+
+def test_an_accepted_go_live_that_names_no_operation_is_looked_up() -> None:
+    stack, world, api, _ = stack_on()
+    api.faults.submits = ["nameless"]
+    assert stack.up() is None
+    assert accepted(world) == 1
+    assert status_of(stack) is Status.SUCCEEDED
+
+
+@pytest.mark.parametrize("conflict", [202, 400, 409, 422])
+@pytest.mark.parametrize("lag", [0, 20])
+def test_a_refusal_because_one_runs_already_leads_to_that_one(conflict: int, lag: float) -> None:
+    stack, world, _, _ = stack_on(conflict=conflict, listing_lag_seconds=lag)
+    world.golive("contoso", "vm", by="portal")
+    assert stack.up() is None
+    assert accepted(world) == 0
+    assert status_of(stack) is Status.SUCCEEDED
+
+
+def test_a_conflict_with_a_publish_is_told() -> None:
+    stack, world, _, _ = stack_on(publish={"mode": "held"})
+    world.publish("contoso", "vm")
+    assert isinstance(stack.up(), Conflict)
+
+
+def test_a_plain_refusal_is_told_and_records_nothing() -> None:
+    stack, _, _, _ = stack_on(golive_unchanged=400)
+    world = stack.api.world  # type: ignore[attr-defined]
+    world.add_offer("contoso", "vm", preview=7, production=7, behaviour=world.offer("contoso", "vm").behaviour)
+    assert isinstance(stack.up(), Refused)
+    assert stack.state is None
+
+
+@pytest.mark.parametrize("fault", ["lost", "503", "404", "unreadable", "not sent"])
+def test_a_run_of_bad_weather_ends_no_wait(fault: str) -> None:
+    stack, world, api, _ = stack_on(seconds=36_000)
+    stack.wait = False
+    stack.up()
+    stack.wait = True
+    api.faults.reads = [fault] * 40
+    assert stack.up() is None
+    assert accepted(world) == 1
+    assert status_of(stack) is Status.SUCCEEDED
+
+
+def test_an_operation_that_nobody_knows_any_more_ends_the_wait_and_is_not_submitted_by_itself() -> None:
+    stack, world, _, _ = stack_on(seconds=36_000)
+    stack.up(timeout=10)
+    world.add_offer("contoso", "vm", preview=7, production=6)
+    error = stack.up()
+    assert isinstance(error, LaunchUnknown)
+    assert accepted(world) == 1
+    assert stack.up() is None
+    assert accepted(world) == 2
+
+
+def test_a_fresh_operation_that_is_unknown_for_a_while_is_waited_for() -> None:
+    stack, world, _, _ = stack_on(fresh_404_reads=4, listing_lag_seconds=20)
+    assert stack.up() is None
+    assert accepted(world) == 1
+
+
+def test_what_was_asked_for_with_other_triggers_does_not_answer_this_request() -> None:
+    stack, world, _, clock = stack_on(seconds=7200)
+    stack.up(timeout=60)
+    clock.pass_by(7200)
+    stack.triggers += 1
+    assert stack.up() is None
+    assert accepted(world) == 2
+
+
+def test_a_running_go_live_is_adopted_for_other_triggers_too() -> None:
+    stack, world, _, _ = stack_on(seconds=7200)
+    stack.up(timeout=60)
+    stack.triggers += 1
+    assert stack.up() is None
+    assert accepted(world) == 1
+
+
+def test_a_refresh_sees_the_end_of_an_operation_and_one_started_by_hand() -> None:
+    stack, world, _, clock = stack_on()
+    stack.wait = False
+    stack.up()
+    clock.pass_by(61)
+    stack.refresh()
+    assert status_of(stack) is Status.SUCCEEDED
+    world.golive("contoso", "vm", by="portal")
+    stack.refresh()
+    assert status_of(stack) is Status.RUNNING
+
+
+def test_a_refresh_finds_that_the_offer_is_gone() -> None:
+    stack, world, _, _ = stack_on()
+    stack.up()
+    world.remove_offer("contoso", "vm")
+    stack.refresh()
+    assert stack.state is None

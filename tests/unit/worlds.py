@@ -1,0 +1,237 @@
+"""The going-live rule's surroundings, in memory: the simulator's world behind the verbs, and a clock that never waits.
+
+Every call of the API and every sleep is one *step*; a run can be killed before any step, as by SIGKILL, and every
+request can go wrong in every way that matters: before the portal acts, after it, or with an answer that lies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+
+from simulator.behaviour import Behaviour
+from simulator.world import Operation as WorldOperation
+from simulator.world import Refusal, World
+
+from providers.azure_marketplace.errors import (
+    Conflict,
+    Interrupted,
+    NotFound,
+    NotSent,
+    Overloaded,
+    PublishingError,
+    Refused,
+    Unanswered,
+    Unreadable,
+)
+from providers.azure_marketplace.polling import status_of_word
+from providers.azure_marketplace.publishing import (
+    Accepted,
+    Kind,
+    Message,
+    OfferKey,
+    Operation,
+    Slot,
+    Step,
+)
+
+EPOCH = datetime(2026, 1, 1, tzinfo=timezone.utc)
+OFFER = OfferKey("contoso", "vm")
+
+
+class Killed(BaseException):
+    """SIGKILL: nothing of the run survives but what was recorded before."""
+
+
+class FakeClock:
+    """Both the provider's clock and the simulator's. cancel_at: when the run is cancelled, in its own seconds."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.cancel_at = float("inf")
+        self.before_step: Callable[[], None] = lambda: None
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def now(self) -> datetime:
+        return EPOCH + timedelta(seconds=self.seconds)
+
+    def sleep(self, seconds: float) -> None:
+        self.before_step()
+        if self.seconds + seconds >= self.cancel_at:
+            self.seconds = max(self.seconds, self.cancel_at)
+            raise Interrupted
+        self.seconds += max(seconds, 0.0)
+
+    def chance(self) -> float:
+        return 0.5
+
+    def pass_by(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+class WorldClock:
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+
+    def now(self) -> float:
+        return (EPOCH + timedelta(seconds=self._clock.seconds)).timestamp()
+
+
+@dataclass
+class Faults:
+    """What goes wrong with the next requests, in order; "" is none.
+
+    For a submit: `before` (reset before the portal acts), `after` (it acts, the answer is lost), `500 before`,
+    `500 after`, `429 before`, `429 after`, `not sent`. For a read: `lost`, `503`, `404`, `unreadable`, `not sent`.
+    """
+
+    submits: list[str] = field(default_factory=list)
+    reads: list[str] = field(default_factory=list)
+
+
+class WorldApi:
+    """`PublishingApi` over a simulated world."""
+
+    title = "The Cloud Partner Portal"
+
+    def __init__(self, world: World, clock: FakeClock, faults: Faults | None = None) -> None:
+        self.world = world
+        self._clock = clock
+        self.faults = faults or Faults()
+        self.calls: list[str] = []
+
+    def offer_exists(self, offer: OfferKey) -> bool:
+        self._read("offer")
+        try:
+            self.world.offer(offer.publisher_id, offer.offer_id)
+        except Refusal:
+            return False
+        return True
+
+    def preview(self, offer: OfferKey) -> Slot | None:
+        self._read("preview")
+        return self._slot(offer, "preview")
+
+    def live(self, offer: OfferKey) -> Slot | None:
+        self._read("live")
+        return self._slot(offer, "production")
+
+    def operations(self, offer: OfferKey) -> Sequence[Operation]:
+        self._read("operations")
+        with _refusals():
+            listed = self.world.list_operations(offer.publisher_id, offer.offer_id)
+        return [_neutral(operation, running) for operation, running in listed]
+
+    def operation(self, offer: OfferKey, operation_id: str) -> Operation:
+        self._read("operation")
+        with _refusals():
+            found = self.world.read_operation(offer.publisher_id, offer.offer_id, operation_id)
+        return _neutral(found, found.ended_at is None)
+
+    def submit(self, offer: OfferKey, preview: Slot | None) -> Accepted:
+        self._step("submit")
+        fault = self.faults.submits.pop(0) if self.faults.submits else ""
+        if fault == "not sent":
+            raise NotSent("no connection")
+        if fault == "before":
+            raise Unanswered("connection reset")
+        if fault in ("500 before", "429 before"):
+            raise Overloaded("overloaded", status=int(fault[:3]))
+        with _refusals():
+            accepted = self.world.golive(offer.publisher_id, offer.offer_id)
+        if fault == "after":
+            raise Unanswered("the answer was lost")
+        if fault in ("500 after", "429 after"):
+            raise Overloaded("overloaded", status=int(fault[:3]))
+        if fault == "nameless":
+            return Accepted(None, self._clock.now())
+        # Killed here, the portal has acted and nobody knows.
+        self._clock.before_step()
+        return Accepted(accepted.id, self._clock.now())
+
+    def _step(self, call: str) -> None:
+        self._clock.before_step()
+        self.calls.append(call)
+
+    def _read(self, call: str) -> None:
+        self._step(call)
+        fault = self.faults.reads.pop(0) if self.faults.reads else ""
+        errors: dict[str, PublishingError] = {
+            "lost": Unanswered("connection reset"),
+            "503": Overloaded("overloaded", status=503),
+            "404": NotFound("not found", status=404),
+            "unreadable": Unreadable("not JSON"),
+            "not sent": NotSent("no connection"),
+        }
+        if fault:
+            raise errors[fault]
+
+    def _slot(self, offer: OfferKey, name: str) -> Slot | None:
+        try:
+            found = self.world.offer(offer.publisher_id, offer.offer_id)
+        except Refusal:
+            return None
+        content = found.preview if name == "preview" else found.production
+        return content and Slot(str(content.version), datetime.fromtimestamp(content.changed_at, timezone.utc))
+
+
+class _refusals:  # noqa: N801 - reads as a statement
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, Refusal):
+            kind = {404: NotFound, 409: Conflict}.get(error.status, Refused)
+            raise kind(str(error), status=error.status, words=error.message) from None
+
+
+class Told:
+    """`Observer` that remembers."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.warnings: list[str] = []
+        self.polls: list[float] = []
+
+    def progress(self, operation: Operation, elapsed: float) -> None:
+        self.polls.append(elapsed)
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+
+def world_with(clock: FakeClock, **behaviour: object) -> World:
+    """One offer, `contoso/vm`: version 7 in preview, 6 live; its go-lives take 60 s unless `behaviour` says else."""
+    ids: Iterator[int] = iter(range(1, 10**9))
+    world = World(WorldClock(clock), new_id=lambda: f"op-{next(ids)}")
+    settings = {"seconds": 60.0, **behaviour}
+    world.add_offer("contoso", "vm", preview=7, production=6, behaviour=Behaviour.model_validate(settings))
+    return world
+
+
+def accepted(world: World) -> int:
+    return world.accepted_golives("contoso", "vm")
+
+
+def steps_of(names: Iterable[str]) -> tuple[Step, ...]:
+    return tuple(Step(name) for name in names)
+
+
+def _neutral(operation: WorldOperation, running: bool) -> Operation:
+    word = "running" if running else {"succeeded": "completed"}.get(str(operation.ending), str(operation.ending))
+    at = operation.accepted_at if running or operation.ended_at is None else operation.ended_at
+    return Operation(
+        id=operation.id,
+        kind=Kind.GO_LIVE if operation.kind == "golive" else Kind.PREVIEW,
+        status=status_of_word(word)[0],
+        word=word,
+        version=str(operation.content.version),
+        changed_at=datetime.fromtimestamp(at, timezone.utc),
+        messages=(Message(operation.failure, "error"),) if operation.failure and not running else (),
+    )
