@@ -7,6 +7,7 @@ another checkout's simulator nor a stranger on the port is ever taken for it.
 from __future__ import annotations
 
 import contextlib
+import http
 import http.client
 import json
 import os
@@ -137,16 +138,15 @@ class Simulator:
 
 
 def answers(port: int) -> bool:
-    """Whether an HTTP server answers there, with whatever status."""
+    """Whether it answers there, on its control address, which it neither records nor delays."""
     connection = http.client.HTTPConnection(HOST, port, timeout=5)
     try:
-        connection.request("GET", "/")
-        connection.getresponse().read()
+        connection.request("GET", "/_control")
+        return connection.getresponse().status == http.HTTPStatus.OK
     except (OSError, http.client.HTTPException):
         return False
     finally:
         connection.close()
-    return True
 
 
 def free_port(wanted: list[int]) -> int:
