@@ -76,9 +76,7 @@ class Checkout:
 
     def simulator(self) -> Simulator:
         scenario = self.root / "examples" / "local-scenario.yaml"
-        return Simulator(
-            self.root, self.local / "simulator", self.python, scenario if scenario.exists() else None
-        )
+        return Simulator(self.root, self.local / "simulator", self.python, scenario if scenario.exists() else None)
 
 
 def ensure_environment(checkout: Checkout) -> None:
@@ -125,10 +123,7 @@ def _has_pip(checkout: Checkout) -> bool:
         return False
     check = "import sys, pip; sys.exit(sys.version_info < (3, 10))"
     try:
-        return (
-            subprocess.run([str(checkout.python), "-c", check], capture_output=True, check=False).returncode
-            == 0
-        )
+        return subprocess.run([str(checkout.python), "-c", check], capture_output=True, check=False).returncode == 0
     except OSError:
         return False
 
@@ -269,9 +264,7 @@ def recover(checkout: Checkout, program: str, environment: Mapping[str, str]) ->
     end_left_over(checkout)
     if locks:
         say(f"An earlier run was killed and left the stack {STACK!r} locked; unlocking it.")
-        _quietly(
-            [program, "cancel", "--yes", "--stack", STACK, "--non-interactive"], checkout.root, environment
-        )
+        _quietly([program, "cancel", "--yes", "--stack", STACK, "--non-interactive"], checkout.root, environment)
         _forget_unfinished_creates(checkout, program, environment)
 
 
@@ -315,9 +308,7 @@ def _locks(checkout: Checkout) -> list[Lock]:
 
 def end_left_over(checkout: Checkout) -> None:
     """Ends the hosts and programs that a killed Pulumi left behind; leaves all alone while a Pulumi runs."""
-    marked = [
-        pid for pid in processes.with_environment(checkout.mark) if pid not in (os.getpid(), os.getppid())
-    ]
+    marked = [pid for pid in processes.with_environment(checkout.mark) if pid not in (os.getpid(), os.getppid())]
     commands = {pid: processes.command_line(pid) for pid in marked}
     if any("/pulumi " in (command or "") for command in commands.values()):
         return

@@ -93,9 +93,7 @@ class Simulator:
         give_up = time.monotonic() + PATIENCE
         while time.monotonic() < give_up:
             if process.poll() is not None:
-                raise DidNotStart(
-                    f"The simulator ended at once: {_last_line(self.log)} (all of it: {self.log})"
-                )
+                raise DidNotStart(f"The simulator ended at once: {_last_line(self.log)} (all of it: {self.log})")
             if self.port_file.exists() and answers(port):
                 return running
             time.sleep(0.05)

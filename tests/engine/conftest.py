@@ -101,9 +101,7 @@ class Run:
         give_up = time.monotonic() + patience
         while not holds():
             if self.process.poll() is not None or time.monotonic() > give_up:
-                pytest.fail(
-                    f"never came true:\n{self.log.read_text()}{self.log.with_suffix('.err').read_text()}"
-                )
+                pytest.fail(f"never came true:\n{self.log.read_text()}{self.log.with_suffix('.err').read_text()}")
             time.sleep(0.02)
 
     def interrupt(self) -> None:
