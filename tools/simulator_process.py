@@ -14,7 +14,7 @@ import os
 import socket
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools import processes
@@ -48,6 +48,7 @@ class Simulator:
     folder: Path  # what it keeps
     python: Path
     scenario: Path | None = None
+    children: list[subprocess.Popen[bytes]] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def port_file(self) -> Path:
@@ -88,6 +89,7 @@ class Simulator:
                 stderr=log,
                 start_new_session=True,  # ^C in the terminal is not for it
             )
+        self.children.append(process)
         running = Running(process.pid, port)
         _write(self.record, json.dumps({"pid": running.pid, "port": running.port}))
         give_up = time.monotonic() + PATIENCE
@@ -106,6 +108,8 @@ class Simulator:
         if found is not None:
             processes.end(found.pid)
             self.port_file.unlink(missing_ok=True)
+        while self.children and self.children[-1].poll() is not None:
+            self.children.pop()
         return found
 
     def _command(self, port: int) -> list[str]:
