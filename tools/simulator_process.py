@@ -108,8 +108,9 @@ class Simulator:
         if found is not None:
             processes.end(found.pid)
             self.port_file.unlink(missing_ok=True)
-        while self.children and self.children[-1].poll() is not None:
-            self.children.pop()
+            for child in self.children:
+                if child.pid == found.pid:
+                    child.wait(PATIENCE)
         return found
 
     def _command(self, port: int) -> list[str]:
