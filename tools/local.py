@@ -482,13 +482,18 @@ def with_a_newer_python(arguments: Sequence[str]) -> int:
     """This Python is too old: goes on with a newer one if there is one on PATH."""
     for name in NEWER_PYTHONS:
         found = shutil.which(name)
-        if found is not None:
+        if found is not None and _works(found):
             os.execv(found, [found, "-m", "tools.local", *arguments])
     wanted = ".".join(map(str, PYTHON_MINIMUM))
     raise CannotWork(
         f"Python {wanted} or newer is needed, and `python3` is {sys.version.split()[0]}: "
         "install one, or name it, as in `make up PYTHON=/path/to/python3`."
     )
+
+
+def _works(python: str) -> bool:
+    """Some are mere stand-ins that say how to install the real one."""
+    return subprocess.run([python, "-c", "import venv"], capture_output=True, check=False).returncode == 0
 
 
 def main(arguments: Sequence[str]) -> int:
