@@ -39,9 +39,7 @@ def configured_offers() -> list[dict[str, Any]]:
         if not isinstance(name, str) or not name:
             raise pulumi.RunError(f"{where} needs a `name`: what the resource is called. {HINT}")
         if name in names:
-            raise pulumi.RunError(
-                f"{where} is called {name!r}, as an earlier one is: each needs its own name."
-            )
+            raise pulumi.RunError(f"{where} is called {name!r}, as an earlier one is: each needs its own name.")
         unknown = sorted(map(str, offer.keys() - ARGUMENTS.keys() - {"name"}))
         if unknown:
             raise pulumi.RunError(f"{where} ({name}) has unknown keys: {', '.join(unknown)}. {HINT}")

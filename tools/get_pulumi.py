@@ -264,14 +264,10 @@ def _need_go(search: str, instead: str) -> str:
             "Install Pulumi or Go 1.21 or newer, and run this again."
         )
     environment = {**os.environ, "GOTOOLCHAIN": "local"}
-    shown = subprocess.run(
-        [go, "version"], env=environment, capture_output=True, text=True, check=False
-    ).stdout
+    shown = subprocess.run([go, "version"], env=environment, capture_output=True, text=True, check=False).stdout
     numbers = re.search(r"go(\d+)\.(\d+)", shown)
     if numbers is None or (int(numbers[1]), int(numbers[2])) < GO_MINIMUM:
-        raise NotAvailable(
-            f"{go} is too old to build Pulumi ({shown.strip()!r}): Go 1.21 or newer is needed."
-        )
+        raise NotAvailable(f"{go} is too old to build Pulumi ({shown.strip()!r}): Go 1.21 or newer is needed.")
     return go
 
 
@@ -304,9 +300,7 @@ def go_environment() -> dict[str, str]:
 
 
 def _go_output(command: list[str], folder: Path) -> str:
-    done = subprocess.run(
-        command, cwd=folder, env=go_environment(), capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, cwd=folder, env=go_environment(), capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise NotAvailable(f"`go list` did not work: {_last_words(done.stderr)}")
     return done.stdout.strip()

@@ -76,9 +76,7 @@ class Checkout:
 
     def simulator(self) -> Simulator:
         scenario = self.root / "examples" / "local-scenario.yaml"
-        return Simulator(
-            self.root, self.local / "simulator", self.python, scenario if scenario.exists() else None
-        )
+        return Simulator(self.root, self.local / "simulator", self.python, scenario if scenario.exists() else None)
 
 
 def ensure_environment(checkout: Checkout) -> None:
@@ -125,10 +123,7 @@ def _has_pip(checkout: Checkout) -> bool:
         return False
     check = "import sys, pip; sys.exit(sys.version_info < (3, 10))"
     try:
-        return (
-            subprocess.run([str(checkout.python), "-c", check], capture_output=True, check=False).returncode
-            == 0
-        )
+        return subprocess.run([str(checkout.python), "-c", check], capture_output=True, check=False).returncode == 0
     except OSError:
         return False
 
@@ -224,18 +219,19 @@ def _ensure_stack(checkout: Checkout, program: str, environment: Mapping[str, st
     _quietly([program, "stack", "init", STACK, "--non-interactive"], checkout.root, environment)
 
 
-def _quietly(command: list[str], folder: Path, environment: Mapping[str, str]) -> None:
+def _quietly(command: list[str], folder: Path, environment: Mapping[str, str], given: str = "") -> str:
     done = subprocess.run(
         command,
         cwd=folder,
         env=environment,
-        stdin=subprocess.DEVNULL,
+        input=given,
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode != 0:
         raise CannotWork(f"`{' '.join(['pulumi', *command[1:]])}` failed: {done.stderr.strip()}")
+    return done.stdout
 
 
 def run_to_its_end(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> int:
@@ -262,18 +258,24 @@ def run_to_its_end(command: Sequence[str], folder: Path, environment: Mapping[st
 def recover(checkout: Checkout, program: str, environment: Mapping[str, str]) -> None:
     """Makes the stack usable again after a run that died. Raises CannotWork while one is still at it."""
     locks = _locks(checkout)
-    if locks:
-        busy = [lock for lock in locks if lock.held()]
-        if busy:
-            raise CannotWork(
-                f"Another run is working on the stack {STACK!r} ({busy[0]}): wait for it to end."
-            )
-        say(f"An earlier run was killed and left the stack {STACK!r} locked; unlocking it.")
+    busy = [lock for lock in locks if lock.held()]
+    if busy:
+        raise CannotWork(f"Another run is working on the stack {STACK!r} ({busy[0]}): wait for it to end.")
     end_left_over(checkout)
     if locks:
-        _quietly(
-            [program, "cancel", "--yes", "--stack", STACK, "--non-interactive"], checkout.root, environment
-        )
+        say(f"An earlier run was killed and left the stack {STACK!r} locked; unlocking it.")
+        _quietly([program, "cancel", "--yes", "--stack", STACK, "--non-interactive"], checkout.root, environment)
+        _forget_unfinished_creates(checkout, program, environment)
+
+
+def _forget_unfinished_creates(checkout: Checkout, program: str, environment: Mapping[str, str]) -> None:
+    """Else Pulumi warns of them for ever; creating anew is safe, since `OfferGoLive` adopts what was begun."""
+    shown = _quietly([program, "stack", "export", "--stack", STACK], checkout.root, environment)
+    exported = json.loads(shown)
+    pending = exported["deployment"].pop("pending_operations", None)
+    if pending:
+        command = [program, "stack", "import", "--stack", STACK]
+        _quietly(command, checkout.root, environment, given=json.dumps(exported))
 
 
 @dataclass(frozen=True)
@@ -306,9 +308,7 @@ def _locks(checkout: Checkout) -> list[Lock]:
 
 def end_left_over(checkout: Checkout) -> None:
     """Ends the hosts and programs that a killed Pulumi left behind; leaves all alone while a Pulumi runs."""
-    marked = [
-        pid for pid in processes.with_environment(checkout.mark) if pid not in (os.getpid(), os.getppid())
-    ]
+    marked = [pid for pid in processes.with_environment(checkout.mark) if pid not in (os.getpid(), os.getppid())]
     commands = {pid: processes.command_line(pid) for pid in marked}
     if any("/pulumi " in (command or "") for command in commands.values()):
         return
@@ -482,13 +482,18 @@ def with_a_newer_python(arguments: Sequence[str]) -> int:
     """This Python is too old: goes on with a newer one if there is one on PATH."""
     for name in NEWER_PYTHONS:
         found = shutil.which(name)
-        if found is not None:
+        if found is not None and _works(found):
             os.execv(found, [found, "-m", "tools.local", *arguments])
     wanted = ".".join(map(str, PYTHON_MINIMUM))
     raise CannotWork(
         f"Python {wanted} or newer is needed, and `python3` is {sys.version.split()[0]}: "
         "install one, or name it, as in `make up PYTHON=/path/to/python3`."
     )
+
+
+def _works(python: str) -> bool:
+    """Some are mere stand-ins that say how to install the real one."""
+    return subprocess.run([python, "-c", "import venv"], capture_output=True, check=False).returncode == 0
 
 
 def main(arguments: Sequence[str]) -> int:

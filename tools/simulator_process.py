@@ -7,13 +7,14 @@ another checkout's simulator nor a stranger on the port is ever taken for it.
 from __future__ import annotations
 
 import contextlib
+import http
 import http.client
 import json
 import os
 import socket
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools import processes
@@ -47,6 +48,7 @@ class Simulator:
     folder: Path  # what it keeps
     python: Path
     scenario: Path | None = None
+    children: list[subprocess.Popen[bytes]] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def port_file(self) -> Path:
@@ -87,14 +89,13 @@ class Simulator:
                 stderr=log,
                 start_new_session=True,  # ^C in the terminal is not for it
             )
+        self.children.append(process)
         running = Running(process.pid, port)
         _write(self.record, json.dumps({"pid": running.pid, "port": running.port}))
         give_up = time.monotonic() + PATIENCE
         while time.monotonic() < give_up:
             if process.poll() is not None:
-                raise DidNotStart(
-                    f"The simulator ended at once: {_last_line(self.log)} (all of it: {self.log})"
-                )
+                raise DidNotStart(f"The simulator ended at once: {_last_line(self.log)} (all of it: {self.log})")
             if self.port_file.exists() and answers(port):
                 return running
             time.sleep(0.05)
@@ -107,6 +108,9 @@ class Simulator:
         if found is not None:
             processes.end(found.pid)
             self.port_file.unlink(missing_ok=True)
+            for child in self.children:
+                if child.pid == found.pid:
+                    child.wait(PATIENCE)
         return found
 
     def _command(self, port: int) -> list[str]:
@@ -137,16 +141,15 @@ class Simulator:
 
 
 def answers(port: int) -> bool:
-    """Whether an HTTP server answers there, with whatever status."""
+    """Whether it answers there, on its control address, which it neither records nor delays."""
     connection = http.client.HTTPConnection(HOST, port, timeout=5)
     try:
-        connection.request("GET", "/")
-        connection.getresponse().read()
+        connection.request("GET", "/_control")
+        return connection.getresponse().status == http.HTTPStatus.OK
     except (OSError, http.client.HTTPException):
         return False
     finally:
         connection.close()
-    return True
 
 
 def free_port(wanted: list[int]) -> int:

@@ -1,0 +1,119 @@
+"""`make up` and its kin, to the letter, in a copy of this checkout that has its environment and its Pulumi."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.engine.conftest import CHECKOUT
+from tools import local, processes
+
+GIT = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+
+
+@pytest.fixture
+def copy(tmp_path: Path, pulumi_folder: Path) -> Iterator[Path]:
+    """The files of this checkout, changes and all, without what is ignored."""
+    if not (CHECKOUT / ".git").exists() or shutil.which("make") is None:
+        pytest.skip("needs make and a git checkout")
+    here = local.Checkout(CHECKOUT)
+    if Path(sys.prefix).resolve() != here.venv.resolve() or not (here.venv / ".stamp").exists():
+        pytest.skip("needs the environment that `make test` made")
+    target = tmp_path / "copy"
+    listed = subprocess.run(GIT, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
+    for name in filter(lambda name: (CHECKOUT / name).is_file(), listed.splitlines()):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(CHECKOUT / name, target / name)
+    (target / ".venv").symlink_to(here.venv.resolve())
+    yield target
+    make(target, pulumi_folder, "down")
+
+
+def make(copy: Path, pulumi: Path, what: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", what],
+        cwd=copy,
+        env=environment(pulumi),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+
+
+def environment(pulumi: Path) -> dict[str, str]:
+    return {**os.environ, "PULUMI": str(pulumi), "PYTHON": sys.executable, "ARGS": "", "MAKEFLAGS": ""}
+
+
+def tracked_changes(copy: Path) -> list[str]:
+    """Files of the copy that are not as in this checkout, or not there; ignored ones aside."""
+    listed = subprocess.run(GIT, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout.splitlines()
+    here = (name for name in listed if (CHECKOUT / name).is_file())
+    return [name for name in here if (copy / name).read_bytes() != (CHECKOUT / name).read_bytes()]
+
+
+def test_up_again_preview_refresh_destroy_down(copy: Path, pulumi_folder: Path) -> None:
+    first = make(copy, pulumi_folder, "up")
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert "+ 3 created" in first.stdout
+    assert first.stdout.count('"succeeded"') == 2
+
+    again = make(copy, pulumi_folder, "up")
+    assert "3 unchanged" in again.stdout, again.stdout + again.stderr
+
+    make(copy, pulumi_folder, "down")
+    restarted = make(copy, pulumi_folder, "up")
+    assert "Started the simulator" in restarted.stdout
+    assert "3 unchanged" in restarted.stdout, "the simulator forgot the offers"
+
+    for what in ("preview", "refresh"):
+        shown = make(copy, pulumi_folder, what)
+        assert shown.returncode == 0, shown.stdout + shown.stderr
+        assert "3 unchanged" in shown.stdout
+    assert "- 3 deleted" in make(copy, pulumi_folder, "destroy").stdout
+
+    assert "Ended the simulator" in make(copy, pulumi_folder, "down").stdout
+    assert "not running" in make(copy, pulumi_folder, "down").stdout
+    assert processes.with_environment(local.Checkout(copy).mark) == []
+    assert tracked_changes(copy) == []
+
+
+def test_up_recovers_from_a_killed_up(copy: Path, pulumi_folder: Path) -> None:
+    with subprocess.Popen(
+        ["make", "up"],
+        cwd=copy,
+        env=environment(pulumi_folder),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as killed:
+        assert killed.stdout is not None
+        seen = ""
+        for line in killed.stdout:
+            seen += line
+            if "OfferGoLive" in line and "creating" in line:
+                break
+        time.sleep(1)
+        os.killpg(killed.pid, signal.SIGKILL)  # make, our tool and Pulumi; its hosts are in groups of their own
+        assert "creating" in seen, seen
+        killed.stdout.close()
+
+    recovered = make(copy, pulumi_folder, "up")
+
+    assert recovered.returncode == 0, recovered.stdout + recovered.stderr
+    assert "An earlier run was killed" in recovered.stdout
+    assert recovered.stdout.count('"succeeded"') == 2
+    again = make(copy, pulumi_folder, "up")
+    assert "3 unchanged" in again.stdout
+    assert "pending" not in again.stdout + again.stderr
