@@ -37,9 +37,7 @@ def loopback(host: str) -> str:
             return host
     except ValueError:
         pass
-    raise ScenarioError(
-        f"--host {host}: the simulator has no sign-in, so it serves only this machine; use 127.0.0.1."
-    )
+    raise ScenarioError(f"--host {host}: the simulator has no sign-in, so it serves only this machine; use 127.0.0.1.")
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
@@ -66,9 +64,7 @@ def url_of(sock: socket.socket) -> str:
 class Server(uvicorn.Server):
     """uvicorn, which says when it is ready, ends at once, and can refuse connections for a while."""
 
-    def __init__(
-        self, simulation: Simulation, sock: socket.socket, more_routes: Sequence[BaseRoute] = ()
-    ) -> None:
+    def __init__(self, simulation: Simulation, sock: socket.socket, more_routes: Sequence[BaseRoute] = ()) -> None:
         connections = Connections()
         weather = create_app(simulation, connections, more_routes)
         super().__init__(

@@ -29,9 +29,7 @@ class Tokens:
     def known(self) -> list[Token]:
         return list(self._known.values())
 
-    def add(
-        self, value: str, *, publishers: tuple[str, ...] | None = None, expires_at: float | None = None
-    ) -> None:
+    def add(self, value: str, *, publishers: tuple[str, ...] | None = None, expires_at: float | None = None) -> None:
         self._known[value] = Token(value, publishers, expires_at)
 
     def revoke(self, value: str) -> None:

@@ -227,4 +227,4 @@ def test_the_proof_bites(mutant: type[GoingLive]) -> None:
     machine = type(f"On{mutant.__name__}", (NeverTwice,), {"rule_under_test": mutant})
     searching = settings(THOROUGH, database=None, phases=[Phase.generate], print_blob=False, derandomize=True)
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(machine, settings=searching)  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(machine, settings=searching)
