@@ -26,7 +26,7 @@ from typing import Any, Literal, NoReturn
 import grpc
 import pulumi
 
-__all__ = ["Call", "Failed", "Incomplete", "Severity", "current_call", "install"]
+__all__ = ["Call", "Failed", "Incomplete", "Severity", "current_call", "install", "watched"]
 
 Severity = Literal["debug", "info", "warning", "error"]
 
@@ -104,6 +104,39 @@ def install() -> None:
         if not _host.installed:
             _host.installed = True
             _host.install()
+
+
+@functools.lru_cache(maxsize=1)
+def watched() -> bool:
+    """Whether Pulumi writes to a terminal, where a row is drawn anew; anywhere else every status is a new line.
+
+    The host's own output is a pipe, so it is the engine's that is looked at: by its process where the system has
+    /proc, else by whether there is a terminal at all.
+    """
+    if any(os.environ.get(name) for name in ("CI", "TF_BUILD", "BUILD_NUMBER")):
+        return False
+    try:
+        descriptor = os.open(_engine_output(), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        return os.isatty(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _engine_output() -> str:
+    """Where the engine's output goes: a path. A shell script stands between it and this process. Raises OSError."""
+    if not os.path.isdir("/proc/self"):
+        return "/dev/tty"
+    process = os.getppid()
+    for _ in range(5):
+        with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as file:
+            name, _, rest = file.read().partition("(")[2].rpartition(")")
+        if name == "pulumi":
+            return f"/proc/{process}/fd/1"
+        process = int(rest.split()[1])
+    raise ProcessLookupError("none of the processes above is Pulumi")
 
 
 class _Engine:
