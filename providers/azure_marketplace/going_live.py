@@ -301,11 +301,14 @@ class GoingLive:
         known = recorded.live_version if recorded else None
         if sight.live_version is not None and known != sight.live_version == sight.preview_version:
             return True
-        listed = [item.changed_at for item in sight.go_lives if item.changed_at]
         changed = sight.live.changed_at
-        if changed is None or not listed or changed <= max(listed) + timedelta(seconds=1):
+        if changed is None or changed < self._clock.now() - timedelta(minutes=10):
             return False
-        return changed > self._clock.now() - timedelta(minutes=10)
+        # What is listed should explain it; where nothing is, a production younger than the preview tells of a launch.
+        reasons = [item.changed_at for item in sight.go_lives if item.changed_at]
+        if not reasons and sight.preview and sight.preview.changed_at:
+            reasons = [sight.preview.changed_at]
+        return bool(reasons) and changed > max(reasons) + timedelta(seconds=1)
 
     def _second_look(self, request: Request, recorded: Launch | None, sight: Sight, deadline: float) -> Sight:
         """A list may lag behind the slots: give it the time to settle before it is believed."""
@@ -574,10 +577,10 @@ class GoingLive:
         except NotFound:
             go_lives = [item for item in self._api.operations(offer) if item.kind is Kind.GO_LIVE]
             same = [item for item in go_lives if item.id == operation_id]
-            running = [item for item in go_lives if not item.status.ended]
-            # Only one runs at a time: the first that changed since this one was submitted is this one.
+            # Only one runs at a time: the first that changed since this one was submitted is this one. A list that
+            # lags behind may show an older one as running still.
             first = since(launch.submitted_at, go_lives)[-1:]
-            for found in (same, running, first):
+            for found in (same, first):
                 if found:
                     return found[0]
             weather.nowhere(self._clock.monotonic())

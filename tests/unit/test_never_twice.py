@@ -129,7 +129,9 @@ class NeverTwice(RuleBasedStateMachine):
     @rule()
     def somebody_publishes_to_preview(self) -> None:
         if self.world.offer("contoso", "vm").running is None:
+            self.clock.pass_by(5.0)
             self.world.put_in_preview("contoso", "vm")
+            self.clock.pass_by(5.0)
             self.previews += 1
 
     @invariant()

@@ -123,7 +123,8 @@ class WorldApi:
         self._read("operations")
         with _refusals():
             listed = self.world.list_operations(offer.publisher_id, offer.offer_id)
-        return [_neutral(operation, running) for operation, running in listed]
+        shown = [_neutral(operation, running) for operation, running in listed]
+        return sorted(shown, key=lambda operation: operation.changed_at or EPOCH, reverse=True)
 
     def operation(self, offer: OfferKey, operation_id: str) -> Operation:
         self._read("operation")
@@ -154,6 +155,7 @@ class WorldApi:
 
     def _step(self, call: str) -> None:
         self._clock.before_step()
+        self._clock.pass_by(0.01)
         self.calls.append(call)
 
     def _read(self, call: str) -> None:
@@ -207,11 +209,13 @@ class Told:
 
 
 def world_with(clock: FakeClock, **behaviour: object) -> World:
-    """One offer, `contoso/vm`: version 7 in preview, 6 live; its go-lives take 60 s unless `behaviour` says else."""
+    """One offer, `contoso/vm`: version 7 in preview, 6 live, for an hour; its go-lives take 60 s unless `behaviour` says else."""
     ids: Iterator[int] = iter(range(1, 10**9))
     world = World(WorldClock(clock), new_id=lambda: f"op-{next(ids)}")
     settings = {"seconds": 60.0, **behaviour}
+    clock.pass_by(-3600.0)
     world.add_offer("contoso", "vm", preview=7, production=6, behaviour=Behaviour.model_validate(settings))
+    clock.pass_by(3600.0)
     return world
 
 
