@@ -1,68 +1,65 @@
-"""Tokens for a hundred waiting threads: one fetch for all of them, renewed before the old one runs out.
+"""Tokens for a hundred waiting offers: one fetch for them all, renewed before the old token runs out.
 
-A fetch runs in a thread of its own, so that whoever waits for it can be cancelled. A token that still holds
-is used while its successor is fetched, also when that takes minutes because the sign-in service is down.
+A fetch runs on a thread of its own, so that whoever waits for it can be cancelled. A token that still holds is used
+while the next one is fetched, also when that takes long because the sign-in service is down.
 """
 
 from __future__ import annotations
 
+import copy
 import logging
-import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as StillFetching
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NoReturn, Protocol
 
-from providers.azure_marketplace.clock import Clock
-from providers.azure_marketplace.credentials._choose import Method, SignIn
-from providers.azure_marketplace.credentials._failures import Failure, hint_for
-from providers.azure_marketplace.errors import Interrupted, InvalidInput, SignInFailed
+from providers.azure_marketplace.clock import Clock, SystemClock
+from providers.azure_marketplace.credentials._choice import Method, SignIn, Sources, choose
+from providers.azure_marketplace.errors import Interrupted, SignInFailed
 
-__all__ = ["FetchedToken", "TokenSource"]
+__all__ = ["Fetch", "Token", "TokenSource", "sendable"]
 
 _log = logging.getLogger(__name__)
 
-_RENEW_BEFORE = 300.0  # seconds before its end; a shorter-lived token is renewed in its last quarter
-_MARGIN = 30.0  # seconds; closer to its end than this a token is not sent any more
-_PAUSES = (1.0, 3.0)  # seconds between attempts of one fetch, so that a passing fault fails nobody
-_LONGEST_FETCH = 15.0  # seconds, after which no further attempt begins
-_FIRST_REST, _LONGEST_REST = 2.0, 60.0  # seconds without fetches after a failure, doubling
-_RENEWED_REST = 30.0  # seconds without renewals after one
-_LOOK = 0.25  # seconds between looks at the cancellation while waiting
-_AUDIENCE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://[A-Za-z0-9._:/-]{1,300}\Z")
+# Seconds.
+_RENEW_BEFORE = 300.0  # the end of a token; in its last quarter if it lives shorter
+_MARGIN = 30.0  # closer to its end a token is not used; in the last tenth if it lives shorter
+_FIRST_REST, _LONGEST_REST = 2.0, 60.0  # between a failed fetch and the next, doubling
+_TRUSTED = 30.0  # a token that was renewed because of a 401 is not renewed again because of another
+_LOOK = 0.1  # between looks at the cancellation
 
 
-class FetchedToken(NamedTuple):
-    """expires_on, renew_on: seconds since 1970 UTC; renew_on None where the service does not say."""
+@dataclass(frozen=True, slots=True)
+class Token:
+    """expires_on, refresh_on: seconds since 1970 UTC; refresh_on None where the service does not say."""
 
-    value: str
+    value: str = field(repr=False)
     expires_on: float
-    renew_on: float | None = None
-
-    def __repr__(self) -> str:
-        return f"FetchedToken(***, expires_on={self.expires_on:.0f})"
+    refresh_on: float | None = None
 
 
-@dataclass
-class _Fetch:
-    """One fetch under way, and how it ended."""
+class Fetch(Protocol):
+    def __call__(self, sign_in: SignIn, scope: str, *, worked_before: bool) -> Token:
+        """A new token. worked_before: this sign-in has given one, so that a fault without a name may pass.
 
-    done: threading.Event = field(default_factory=threading.Event)
-    token: str = field(default="", repr=False)
-    failure: Failure | None = None
-    interrupted: bool = False
+        Raises `SignInFailed`, without a secret anywhere in it.
+        """
 
 
-@dataclass
+@dataclass(slots=True)
 class _Slot:
-    """What is known for one scope; guarded by `lock`."""
+    """What is known of one audience; guarded by the source's lock. Moments are seconds of the monotonic clock."""
 
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    token: FetchedToken | None = None
-    fetched_at: float = 0.0
-    refused: str = field(default="", repr=False)
-    fetch: _Fetch | None = None
-    failure: Failure | None = None
+    token: Token | None = None
+    usable_until: float = 0.0
+    renew_at: float = 0.0
+    worked: bool = False
+    rejected: bool = False  # the next token replaces one that the API rejected
+    trusted_until: float = 0.0
+    fetch: Future[str] | None = None
+    failure: SignInFailed | None = None
     failures: int = 0
     rest_until: float = 0.0
 
@@ -70,195 +67,139 @@ class _Slot:
 class TokenSource:
     """Tokens by audience, for many threads.
 
-    fetch: from a scope to a token, raising SignInFailed; by default the real one, for `sign_in`. cancelled:
-    set by whoever ends the run. start: runs a fetch, by default in a daemon thread.
+    configured: the value of a key of the configuration's namespace, or None. environment: the process's. cancelled:
+    the event of whoever is calling. clock, fetch: for tests.
     """
 
     def __init__(
         self,
-        sign_in: SignIn,
+        configured: Callable[[str], str | None],
+        environment: Mapping[str, str],
         *,
-        clock: Clock,
-        fetch: Callable[[str], FetchedToken] | None = None,
-        cancelled: threading.Event | None = None,
-        start: Callable[[Callable[[], None]], None] | None = None,
+        cancelled: Callable[[], threading.Event] = threading.Event,
+        clock: Clock | None = None,
+        fetch: Fetch | None = None,
     ) -> None:
-        self._sign_in = sign_in
-        self._clock = clock
-        self._fetch = fetch or _azure_tokens(sign_in)
-        self._cancelled = cancelled or threading.Event()
-        self._start = start or _in_a_thread
+        self._sources = Sources(configured, environment)
+        self._cancelled = cancelled
+        self._clock = clock or SystemClock(threading.Event())
+        self._fetch = fetch or _fetch_for_real
+        self._lock = threading.Lock()
+        self._sign_in: SignIn | None = None
         self._slots: dict[str, _Slot] = {}
-        self._slots_lock = threading.Lock()
-        self._given = threading.local()
 
-    def __repr__(self) -> str:
-        return f"TokenSource({self.description})"
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a token source is not pickled: its secrets would end up in the state")
 
-    @property
-    def description(self) -> str:
-        """How tokens are had, for the log: no secret, ids shortened."""
-        return self._sign_in.description
+    def token(self, audience: str, *, rejected: str | None = None) -> str:
+        """A bearer token for `audience`, such as https://cloudpartner.azure.com.
 
-    def token(self, audience: str, *, renew: bool = False, rejected: str | None = None) -> str:
-        """A token for `audience` (`https://cloudpartner.azure.com`), which holds for half a minute at least.
+        rejected: the token to which the API has just answered 401. One fetch follows for all who say so; where that
+        cannot help, the same token is returned again.
 
-        After a 401 pass the token that was refused as `rejected`, or say `renew=True`, which means the one
-        that this thread was given last. However many threads say so of one token, one fetch follows.
-
-        Raises SignInFailed (`transient` when the service is down) and, at once when the run is cancelled,
-        Interrupted.
+        Raises `SignInFailed`, `transient` while the service is down; and `Interrupted` when the caller is cancelled.
         """
-        scope = _scope(audience)
-        if rejected is None and renew:
-            rejected = self._given_before().get(scope)
-        token = self._token(scope, rejected or "")
-        self._given_before()[scope] = token
-        return token
-
-    def hint_for(self, status: int, audience: str) -> str:
-        """What a 401 or 403 most likely means, for the token that this thread was given last."""
-        last = self._given_before().get(_scope(audience), "")
-        return hint_for(status, self.description, last, audience=audience, now=self._now())
-
-    def _token(self, scope: str, rejected: str) -> str:
-        if self._cancelled.is_set():
+        cancelled = self._cancelled()
+        if cancelled.is_set():
             raise Interrupted
-        slot = self._slot(scope)
-        with slot.lock:
-            if slot.token is not None and rejected == slot.token.value:
-                slot.token, slot.refused = None, rejected
-                slot.failure, slot.rest_until = None, 0.0
-            usable = slot.token.value if slot.token is not None and self._holds(slot) else ""
-            begun = None
-            if not usable and slot.fetch is None and not self._rests_after_failure(slot):
-                begun = slot.fetch = _Fetch()
-            elif usable and self._should_be_renewed(slot):
-                begun = slot.fetch = _Fetch()
+        with self._lock:
+            sign_in = self._chosen()
+            if sign_in.method is Method.ACCESS_TOKEN:
+                return sendable(choose(self._sources).value("accessToken"), sign_in.found["accessToken"].source)
+            slot = self._slots.setdefault(audience, _Slot())
+            now = self._clock.monotonic()
+            if slot.token is not None and rejected == slot.token.value and now >= slot.trusted_until:
+                slot.token, slot.rejected = None, True
+            usable = slot.token.value if slot.token is not None and now < slot.usable_until else None
+            if slot.fetch is None and now >= slot.rest_until and (usable is None or now >= slot.renew_at):
+                slot.fetch = self._begin(sign_in, audience, slot)
             fetch, failure = slot.fetch, slot.failure
-        if begun is not None:
-            self._begin(scope, slot, begun)
-        if usable:
+        if usable is not None:
             return usable
         if fetch is None:
-            assert failure is not None
-            raise failure.error()
-        return self._result_of(fetch)
+            assert failure is not None  # nothing else keeps a fetch from beginning
+            raise copy.copy(failure)
+        return _result_of(fetch, cancelled)
 
-    def _result_of(self, fetch: _Fetch) -> str:
-        while not fetch.done.wait(_LOOK):
-            if self._cancelled.is_set():
-                raise Interrupted
-        if fetch.interrupted:
-            raise Interrupted
-        if fetch.failure is not None:
-            raise fetch.failure.error()
-        return fetch.token
+    def _chosen(self) -> SignIn:
+        if self._sign_in is None:
+            self._sign_in = choose(self._sources)
+            _log.info("Signing in by %s", self._sign_in)
+        return self._sign_in
 
-    def _slot(self, scope: str) -> _Slot:
-        with self._slots_lock:
-            return self._slots.setdefault(scope, _Slot())
+    def _begin(self, sign_in: SignIn, audience: str, slot: _Slot) -> Future[str]:
+        fetch: Future[str] = Future()
 
-    def _given_before(self) -> dict[str, str]:
-        given: dict[str, str] = self._given.__dict__.setdefault("tokens", {})
-        return given
-
-    def _now(self) -> float:
-        return self._clock.now().timestamp()
-
-    def _holds(self, slot: _Slot) -> bool:
-        assert slot.token is not None
-        life = slot.token.expires_on - slot.fetched_at
-        return self._now() < slot.token.expires_on - min(_MARGIN, life / 10)
-
-    def _should_be_renewed(self, slot: _Slot) -> bool:
-        assert slot.token is not None
-        if slot.fetch is not None or self._clock.monotonic() < slot.rest_until:
-            return False
-        life = slot.token.expires_on - slot.fetched_at
-        due = slot.token.expires_on - min(_RENEW_BEFORE, life / 4)
-        return self._now() >= min(due, slot.token.renew_on or due)
-
-    def _rests_after_failure(self, slot: _Slot) -> bool:
-        return slot.failure is not None and self._clock.monotonic() < slot.rest_until
-
-    def _begin(self, scope: str, slot: _Slot, fetch: _Fetch) -> None:
-        try:
-            self._start(lambda: self._run(scope, slot, fetch))
-        except RuntimeError:  # no more threads
-            self._end(slot, fetch, None, Failure("Signing in could not begin: no thread", transient=True))
-
-    def _run(self, scope: str, slot: _Slot, fetch: _Fetch) -> None:
-        token: FetchedToken | None = None
-        failure: Failure | None = Failure("Signing in ended without an answer", transient=True)
-        try:
-            token, failure = self._attempts(scope)
-        except Interrupted:
-            fetch.interrupted = True
-        finally:
-            self._end(slot, fetch, token, failure)
-
-    def _attempts(self, scope: str) -> tuple[FetchedToken | None, Failure | None]:
-        began = self._clock.monotonic()
-        for pause in (*_PAUSES, None):
+        def run() -> None:
             try:
-                return self._fetch(scope), None
+                token = self._fetch(sign_in, f"{audience}/.default", worked_before=slot.worked)
             except SignInFailed as error:
-                failure = Failure.of(error)
-            except Exception as error:  # a bug, here or in a library; its text may hold anything
-                failure = Failure(f"Signing in failed unexpectedly ({type(error).__name__})")
-            late = self._clock.monotonic() - began > _LONGEST_FETCH
-            if pause is None or late or not failure.transient:
-                break
-            self._clock.sleep(pause)
-        return None, failure
+                self._failed(slot, error)
+                fetch.set_exception(copy.copy(error))
+            except BaseException as error:  # a mistake, here or in a library; its text may hold anything
+                unexpected = SignInFailed(f"Signing in by {sign_in} failed unexpectedly ({type(error).__name__})")
+                self._failed(slot, unexpected)
+                fetch.set_exception(unexpected)
+            else:
+                self._succeeded(slot, token)
+                fetch.set_result(token.value)
 
-    def _end(self, slot: _Slot, fetch: _Fetch, token: FetchedToken | None, failure: Failure | None) -> None:
-        with slot.lock:
-            if token is not None and token.value == slot.refused:
-                token, failure = None, self._same_again()
-            if token is not None:
-                slot.token, slot.fetched_at = token, self._now()
-                slot.failure, slot.failures, slot.refused = None, 0, ""
-                # Some sources (a CLI's cache, a machine's endpoint) give an old token again for a while.
-                rest = min(_RENEWED_REST, (token.expires_on - slot.fetched_at) / 4)
-                slot.rest_until = self._clock.monotonic() + rest
-                fetch.token = token.value
-            elif not fetch.interrupted:
-                slot.failure = fetch.failure = failure
-                slot.failures += 1
-                rest = min(_FIRST_REST * 2 ** (slot.failures - 1), _LONGEST_REST)
-                slot.rest_until = self._clock.monotonic() + rest
-                if failure is not None and slot.token is not None:
-                    _log.warning("%s The present token is used on.", failure.error())
-            slot.fetch = None
-        fetch.done.set()
+        # It first waits for the lock that the caller holds. A daemon, since a process does not outlive its run.
+        threading.Thread(target=run, name="sign-in", daemon=True).start()
+        return fetch
 
-    def _same_again(self) -> Failure:
-        if self._sign_in.method is Method.ACCESS_TOKEN:
-            return Failure(
-                f"The access token from {self._sign_in.sources['accessToken']} was refused, and cannot be"
-                " renewed",
-                "It lives about an hour: set a new one, or sign in in a way that can renew it"
-                " (docs/signing-in.md).",
-            )
-        return Failure(
-            f"Signing in by {self._sign_in.method.value} gave the token again that had just been refused"
-        )
+    def _succeeded(self, slot: _Slot, token: Token) -> None:
+        with self._lock:
+            now, wall = self._clock.monotonic(), self._clock.now().timestamp()
+            life = token.expires_on - wall
+            if life <= 0:  # by this machine's clock, which must then be wrong
+                life = 2 * _MARGIN
+            due = life - min(_RENEW_BEFORE, life / 4)
+            slot.token, slot.worked, slot.fetch = token, True, None
+            slot.usable_until = now + life - min(_MARGIN, life / 10)
+            # Some sources (a command line's cache, a machine's endpoint) give an old token again for a while.
+            due = max(due if token.refresh_on is None else min(due, token.refresh_on - wall), min(_MARGIN, life / 10))
+            slot.renew_at = now + due
+            slot.trusted_until = now + _TRUSTED if slot.rejected else now
+            slot.rejected = False
+            slot.failure, slot.failures, slot.rest_until = None, 0, now
+
+    def _failed(self, slot: _Slot, error: SignInFailed) -> None:
+        with self._lock:
+            slot.fetch, slot.failure = None, copy.copy(error)  # without the traceback, whose frames hold secrets
+            slot.rest_until = self._clock.monotonic() + min(_FIRST_REST * 2**slot.failures, _LONGEST_REST)
+            slot.failures += 1
+            if slot.token is not None:
+                _log.warning("%s The present token is used on.", error)
 
 
-def _scope(audience: str) -> str:
-    """`https://graph.microsoft.com` is `https://graph.microsoft.com/.default`."""
-    if not _AUDIENCE.match(audience):
-        raise InvalidInput("The audience of the tokens is not an address", name="audience")
-    return f"{audience.removesuffix('/.default').rstrip('/')}/.default"
+def sendable(token: str, source: str) -> str:
+    """`token`, if it can stand in an HTTP header; else `SignInFailed`, which does not show it.
+
+    A line break would add headers to the request, and libraries quote a header that they refuse.
+    """
+    if token and all("!" <= character <= "~" for character in token):
+        return token
+    raise SignInFailed(
+        f"The token from {source} is {'not one word of plain characters' if token else 'empty'}",
+        next_step="Set the bare token, without quotes and without the word Bearer.",
+    )
 
 
-def _azure_tokens(sign_in: SignIn) -> Callable[[str], FetchedToken]:
-    from providers.azure_marketplace.credentials._azure import AzureTokens  # it needs FetchedToken from here
+def _result_of(fetch: Future[str], cancelled: threading.Event) -> str:
+    while True:
+        try:
+            return fetch.result(timeout=_LOOK)
+        except StillFetching:
+            if cancelled.is_set():
+                raise Interrupted from None
+        except SignInFailed as error:
+            failure = copy.copy(error)  # each caller raises its own: tracebacks would pile up on a shared one
+            break
+    raise failure
 
-    return AzureTokens(sign_in)
 
+def _fetch_for_real(sign_in: SignIn, scope: str, *, worked_before: bool) -> Token:
+    from providers.azure_marketplace.credentials._azure import fetch
 
-def _in_a_thread(run: Callable[[], None]) -> None:
-    threading.Thread(target=run, name="sign-in", daemon=True).start()
+    return fetch(sign_in, scope, worked_before=worked_before)
