@@ -306,7 +306,7 @@ class _Host:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, on_signal)
         told.wait()
-        self._last_answers()
+        return self._last_answers()
 
     def _last_answers(self) -> NoReturn:
         """Let the calls that are under way answer, and end: waiting threads of others shall not hold this process."""

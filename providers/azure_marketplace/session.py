@@ -15,7 +15,7 @@ from types import ModuleType
 from providers.azure_marketplace.apis import cloud_partner_portal
 from providers.azure_marketplace.apis.cloud_partner_portal import CloudPartnerPortal
 from providers.azure_marketplace.clock import Clock, SystemClock
-from providers.azure_marketplace.credentials import KEYS, TokenSource, choose_sign_in
+from providers.azure_marketplace.credentials import TokenSource
 from providers.azure_marketplace.going_live import GoingLive, Limits, Observer, Turns
 from providers.azure_marketplace.polling import Schedule
 from providers.azure_marketplace.publishing import PublishingApi
@@ -40,8 +40,7 @@ class Session:
         self._connections = Connections(
             timeout=self.settings.request_timeout, cancelled=self._cancelled.get, user_agent=_user_agent()
         )
-        sign_in = choose_sign_in({key: configured(key) for key in KEYS}, environment)
-        self._tokens = TokenSource(sign_in, clock=SystemClock(threading.Event()))
+        self._tokens = TokenSource(configured, environment, cancelled=self._cancelled.get)
         self._schedule = Schedule(self.settings.min_poll_interval, self.settings.max_poll_interval)
         self._apis: dict[str, PublishingApi] = {
             "cloudPartnerPortal": CloudPartnerPortal(self._transport("cloudPartnerPortal", cloud_partner_portal)),
