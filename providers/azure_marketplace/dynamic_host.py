@@ -143,6 +143,7 @@ class _Engine:
     """The engine's own log, which the host is handed the address of."""
 
     def __init__(self) -> None:
+        self._channel: Any = None
         self._stub: Any = None
         self._requests: Any = None
         self.gone_since: float | None = None
@@ -153,10 +154,11 @@ class _Engine:
         """Raises whatever a changed name raises."""
         from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
-        channel = grpc.insecure_channel(sys.argv[1])
+        # Kept: a channel that nobody holds takes its subscribers along.
+        self._channel = grpc.insecure_channel(sys.argv[1])
         self._requests = engine_pb2
-        self._stub = engine_pb2_grpc.EngineStub(channel)
-        channel.subscribe(self._state_changed, try_to_connect=True)
+        self._stub = engine_pb2_grpc.EngineStub(self._channel)
+        self._channel.subscribe(self._state_changed, try_to_connect=True)
 
     def log(self, severity: Severity, message: str, urn: str | None = None, *, ephemeral: bool = False) -> None:
         """Never raises: a log that cannot be written fails no launch."""
