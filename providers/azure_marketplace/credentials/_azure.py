@@ -7,6 +7,7 @@ token that was just rejected; and a rotated certificate or token file is read ag
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,9 @@ from urllib.parse import urlencode, urlsplit
 
 from providers.azure_marketplace.credentials._choice import Method, SignIn
 from providers.azure_marketplace.credentials._failures import explain
-from providers.azure_marketplace.credentials._tokens import Token, sendable
+from providers.azure_marketplace.credentials._tokens import THREAD, Token, sendable
 from providers.azure_marketplace.errors import SignInFailed
+from providers.azure_marketplace.text import plain
 
 if TYPE_CHECKING:
     from azure.core.credentials import SupportsTokenInfo
@@ -55,11 +57,11 @@ def _attempt(sign_in: SignIn, scope: str, worked_before: bool) -> Token | SignIn
                 "raw_response_hook": lambda answer: statuses.append(answer.http_response.status_code),
             }
             credential = _credential(sign_in, options, secrets)
-            _no_debug_logs()
+            _hush()
             info = credential.get_token_info(scope)
         return Token(sendable(info.token, sign_in.method.value), float(info.expires_on), info.refresh_on)
     except SignInFailed as error:
-        return SignInFailed(error.what, next_step=error.next_step, transient=error.transient)
+        return SignInFailed(error.what, next_step=error.next_step, transient=error.transient or worked_before)
     except Exception as error:
         failure = explain(error, doing, secrets=secrets, statuses=statuses, worked_before=worked_before)
         failure.missing = sign_in.by_default and isinstance(error, CredentialUnavailableError)
@@ -92,7 +94,14 @@ def _credential(sign_in: SignIn, options: dict[str, Any], secrets: list[str]) ->
         return identity.ClientSecretCredential(tenant, client, sign_in.value("clientSecret"), **entra)
     if method is Method.CLIENT_CERTIFICATE:
         path, password = sign_in.value("clientCertificatePath"), sign_in.value("clientCertificatePassword")
-        return identity.CertificateCredential(tenant, client, path, password=password or None, **entra)
+        try:
+            return identity.CertificateCredential(tenant, client, path, password=password or None, **entra)
+        except (ValueError, TypeError) as error:
+            raise SignInFailed(
+                f"The certificate {path} cannot be used: {plain(str(error), longest=200)}",
+                next_step="It must be a PEM or PFX file with its RSA private key, and clientCertificatePassword the "
+                "password of that file.",
+            ) from None
     if method is Method.OIDC_TOKEN_FILE:
         return identity.WorkloadIdentityCredential(
             tenant_id=tenant, client_id=client, token_file_path=sign_in.value("oidcTokenFilePath"), **entra
@@ -152,17 +161,15 @@ def _assertion(sign_in: SignIn, transport: RequestsTransport, method: str, query
         raise SignInFailed(f"{parts.hostname} answered without a token") from None
 
 
-def _no_debug_logs() -> None:
-    """At DEBUG, MSAL logs assertions, and answers that it cannot read, whole. No handler ever gets to see those."""
+def _hush() -> None:
+    """On this thread the libraries log nothing: azure-identity quotes answers that it cannot read, token and all.
+
+    What there is to say is in our error. Loggers are silenced one by one, for a filter is not inherited.
+    """
     for name, logger in list(logging.root.manager.loggerDict.items()):
-        if name.partition(".")[0] in ("azure", "msal") and isinstance(logger, logging.Logger):
-            logger.addFilter(_without_debug)  # adding it twice changes nothing
-    logging.getLogger("azure").addHandler(_NOWHERE)
+        if name.partition(".")[0] in ("azure", "msal", "urllib3") and isinstance(logger, logging.Logger):
+            logger.addFilter(_of_other_threads)  # adding it twice changes nothing
 
 
-def _without_debug(record: logging.LogRecord) -> bool:
-    return record.levelno > logging.DEBUG
-
-
-_NOWHERE = logging.NullHandler()
-"""Keeps warnings, which our errors repeat, from the terminal of a process that has no logging set up."""
+def _of_other_threads(_record: logging.LogRecord) -> bool:
+    return threading.current_thread().name != THREAD

@@ -19,7 +19,10 @@ from providers.azure_marketplace.clock import Clock, SystemClock
 from providers.azure_marketplace.credentials._choice import Method, SignIn, Sources, choose
 from providers.azure_marketplace.errors import Interrupted, SignInFailed
 
-__all__ = ["Fetch", "Token", "TokenSource", "sendable"]
+__all__ = ["THREAD", "Fetch", "Token", "TokenSource", "sendable"]
+
+THREAD = "sign-in"
+"""The name of the threads that fetch."""
 
 _log = logging.getLogger(__name__)
 
@@ -145,7 +148,7 @@ class TokenSource:
                 fetch.set_result(token.value)
 
         # It first waits for the lock that the caller holds. A daemon, since a process does not outlive its run.
-        threading.Thread(target=run, name="sign-in", daemon=True).start()
+        threading.Thread(target=run, name=THREAD, daemon=True).start()
         return fetch
 
     def _succeeded(self, slot: _Slot, token: Token) -> None:
