@@ -95,7 +95,7 @@ def test_client_certificate(
 
 def test_a_certificate_that_is_replaced_is_read_anew(simulator: Simulator, tmp_path: Path) -> None:
     path = tmp_path / "offers.pem"
-    tokens = source({**APP, "clientCertificatePath": str(path)})
+    tokens = source({**APP, "clientCertificatePath": "~/offers.pem"})
     rejected = None
     for certificate in (Certificate(), Certificate()):
         certificate.write(path)
@@ -113,7 +113,7 @@ def test_a_token_file_is_read_anew_for_every_assertion(application: Simulator, t
     path = tmp_path / "token"
     pod = {"AZURE_CLIENT_ID": CLIENT, "AZURE_TENANT_ID": TENANT, "AZURE_FEDERATED_TOKEN_FILE": str(path)}
     tokens = source({}, pod)
-    path.write_text(application.entra.federated_token(Federated()), encoding="utf-8")
+    path.write_text(application.entra.federated_token(Federated()) + "\n", encoding="utf-8")
     first = tokens.token(PORTAL)
     application.entra.add(CLIENT, federated=[Federated(subject="another")])
     path.write_text(application.entra.federated_token(Federated(subject="another")), encoding="utf-8")
@@ -166,7 +166,7 @@ def test_managed_identity_of_a_machine(simulator: Simulator, monkeypatch: pytest
     for configuration in ({"useMsi": "true"}, {"useMsi": "true", "clientId": "user's"}):
         assert portal(simulator, source(configuration).token(PORTAL)) == 200
     assert [client for client, _ in simulator.entra.issued] == ["system's", "user's"]
-    assert "Identity not found" in str(failing({"useMsi": "true", "clientId": "nobody's"}))
+    assert not failing({"useMsi": "true", "clientId": "nobody's"}).transient
 
 
 def test_managed_identity_of_app_service(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +176,7 @@ def test_managed_identity_of_app_service(simulator: Simulator, monkeypatch: pyte
     simulator.entra.add("user's", managed=True)
     for configuration in ({"useMsi": "true"}, {"useMsi": "true", "clientId": "user's"}):
         assert portal(simulator, source(configuration).token(PORTAL)) == 200
-    assert "No managed identity found" in str(failing({"useMsi": "true", "clientId": "nobody's"}))
+    assert not failing({"useMsi": "true", "clientId": "nobody's"}).transient
 
 
 @pytest.mark.parametrize("configuration", [{}, {"useCli": "true"}])

@@ -263,6 +263,17 @@ def test_a_service_that_is_down_is_left_in_peace_ever_longer(
     assert tokens.token(PORTAL).startswith("t")
 
 
+def test_a_service_that_is_down_for_days_is_still_asked(
+    tokens: TokenSource, service: Service, clock: StoppedClock
+) -> None:
+    service.failure = SignInFailed("down", transient=True)
+    for _ in range(1100):  # the 1024th doubling is no number any more
+        with pytest.raises(SignInFailed, match="down"):
+            tokens.token(PORTAL)
+        clock.moment += 60
+    assert service.fetches == 1100
+
+
 def test_the_fetch_is_told_whether_it_ever_worked(tokens: TokenSource, service: Service) -> None:
     tokens.token(PORTAL, rejected=tokens.token(PORTAL))
     assert service.worked_before == [False, True]

@@ -10,10 +10,11 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
-from providers.azure_marketplace.credentials._choice import Method, SignIn
+from providers.azure_marketplace.credentials._choice import WAYS_IN, Method, SignIn
 from providers.azure_marketplace.credentials._failures import explain
 from providers.azure_marketplace.credentials._tokens import THREAD, Token, sendable
 from providers.azure_marketplace.errors import SignInFailed
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["fetch"]
 
 _CONNECT, _READ = 10, 30  # seconds for one request; nothing is retried here, since those sleeps cannot be cancelled
+_SECRET = frozenset(("clientSecret", "clientCertificatePassword", "oidcToken", "oidcRequestToken"))
 _PROGRAM = 30  # seconds; azure-identity's 10 are too few for `az` on a busy runner
 
 
@@ -45,7 +47,7 @@ def _attempt(sign_in: SignIn, scope: str, worked_before: bool) -> Token | SignIn
     except ImportError:
         return SignInFailed(f"{doing} needs azure-identity", next_step="Install it: `pip install azure-identity`.")
     statuses: list[int] = []
-    secrets = [found.value for key, found in sign_in.found.items() if _is_secret(key)]
+    secrets = [found.value for key, found in sign_in.found.items() if key in _SECRET]
     try:
         with ExitStack() as stack:
             transport = stack.enter_context(RequestsTransport(connection_timeout=_CONNECT, read_timeout=_READ))
@@ -64,12 +66,9 @@ def _attempt(sign_in: SignIn, scope: str, worked_before: bool) -> Token | SignIn
         return SignInFailed(error.what, next_step=error.next_step, transient=error.transient or worked_before)
     except Exception as error:
         failure = explain(error, doing, secrets=secrets, statuses=statuses, worked_before=worked_before)
-        failure.missing = sign_in.by_default and isinstance(error, CredentialUnavailableError)
+        if sign_in.by_default and isinstance(error, CredentialUnavailableError):
+            failure.missing, failure.next_step = True, WAYS_IN
         return failure
-
-
-def _is_secret(key: str) -> bool:
-    return key in ("clientSecret", "clientCertificatePassword", "oidcToken", "oidcRequestToken")
 
 
 def _credential(sign_in: SignIn, options: dict[str, Any], secrets: list[str]) -> SupportsTokenInfo:
@@ -93,21 +92,18 @@ def _credential(sign_in: SignIn, options: dict[str, Any], secrets: list[str]) ->
     if method is Method.CLIENT_SECRET:
         return identity.ClientSecretCredential(tenant, client, sign_in.value("clientSecret"), **entra)
     if method is Method.CLIENT_CERTIFICATE:
-        path, password = sign_in.value("clientCertificatePath"), sign_in.value("clientCertificatePassword")
+        path, password = _path(sign_in, "clientCertificatePath"), sign_in.value("clientCertificatePassword")
         try:
-            return identity.CertificateCredential(tenant, client, path, password=password or None, **entra)
+            return identity.CertificateCredential(tenant, client, str(path), password=password or None, **entra)
         except (ValueError, TypeError) as error:
             raise SignInFailed(
                 f"The certificate {path} cannot be used: {plain(str(error), longest=200)}",
                 next_step="It must be a PEM or PFX file with its RSA private key, and clientCertificatePassword the "
                 "password of that file.",
             ) from None
-    if method is Method.OIDC_TOKEN_FILE:
-        return identity.WorkloadIdentityCredential(
-            tenant_id=tenant, client_id=client, token_file_path=sign_in.value("oidcTokenFilePath"), **entra
-        )
     asked: Callable[[], str] = {
         Method.OIDC_TOKEN: lambda: sign_in.value("oidcToken"),
+        Method.OIDC_TOKEN_FILE: lambda: _path(sign_in, "oidcTokenFilePath").read_text("utf-8").strip(),
         Method.OIDC_REQUEST: lambda: _assertion_of_github(sign_in, options["transport"]),
         Method.AZURE_PIPELINES: lambda: _assertion_of_pipelines(sign_in, options["transport"]),
     }[method]
@@ -117,6 +113,10 @@ def _credential(sign_in: SignIn, options: dict[str, Any], secrets: list[str]) ->
         return secrets[-1]
 
     return identity.ClientAssertionCredential(tenant, client, assertion, **entra)
+
+
+def _path(sign_in: SignIn, key: str) -> Path:
+    return Path(sign_in.value(key)).expanduser()
 
 
 def _assertion_of_github(sign_in: SignIn, transport: RequestsTransport) -> str:
