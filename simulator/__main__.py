@@ -34,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
         help="an offer; keys: preview, production, offer_type, or any key of its behaviour, such as mode",
     )
     p.add_argument("--token", action="append", default=[], help="accept this bearer token, and only those given")
+    p.add_argument("--tls", type=Path, nargs=2, metavar=("CERT.pem", "KEY.pem"), help="serve https://localhost")
     p.add_argument("--state", type=Path, metavar="FILE", help="keep offers and operations here over restarts")
     p.add_argument("--port-file", type=Path, metavar="FILE", help="write the port here when ready")
     p.add_argument("--ready-line", action="store_true", help="print nothing but the one line on being ready")
@@ -54,11 +55,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         host = loopback(given.host)
         simulation = Simulation(scenario, given.state)
         sock = listening_socket(host, given.port)
+        server = Server(simulation, sock, tls=given.tls)
     except ScenarioError as e:
         print(f"simulator: {e}", file=sys.stderr)
         return 2
     try:
-        asyncio.run(_serve(simulation, Server(simulation, sock), url_of(sock), given))
+        asyncio.run(_serve(simulation, server, url_of(sock, given.tls), given))
     except OSError as e:
         print(f"simulator: {e.filename}: {e.strerror}.", file=sys.stderr)
         return 2

@@ -1,7 +1,7 @@
 """The Starlette app: portals as lists of routes, the control address beside them, the weather over all.
 
 A portal is a table `path -> method -> handler` (see `http_terms`); `routes_of` turns it into routes.
-A sibling portal or a token endpoint adds its own list: `create_app(simulation, more_routes=entra_routes)`.
+A sibling portal adds its own list: `create_app(simulation, more_routes=routes)`.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ def create_app(
     routes = [
         *routes_of(Control(simulation).routes()),
         *routes_of(CloudPartnerPortal(simulation).routes()),
+        *routes_of(simulation.entra.routes()),
         *more_routes,
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _unknown})

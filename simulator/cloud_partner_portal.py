@@ -17,6 +17,7 @@ from simulator.simulation import Simulation
 from simulator.world import Operation, Refusal, SlotName
 
 _OFFER_TYPES = ("microsoft-azure-virtualmachines", "microsoft-azure-applications", "microsoft-azure-corevm")
+_AUDIENCE = "https://cloudpartner.azure.com"  # [D ORIG/prerequisites]
 _PUBLISHER = "/api/publishers/{publisher}"
 _OFFER = _PUBLISHER + "/offers/{offer}"
 # PUB's readme shows these on a GET [O]; h11 adds the date and the length.
@@ -180,7 +181,7 @@ class CloudPartnerPortal:
                 411, "LengthRequired", "HTTP Error 411. The request must be chunked or have a content length."
             )
         token = _token(call)
-        if not self._simulation.tokens.accepts(token):
+        if not self._simulation.tokens.accepts(token, _AUDIENCE):
             raise Refusal(401, "Unauthorized", "The access token is missing, invalid or expired.")
         publisher_id = call.path_params.get("publisher") or call.path_params.get("dollar_id", "").partition("$")[0]
         if not publisher_id:

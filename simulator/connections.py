@@ -171,6 +171,10 @@ class Connections:
     def closed(self, client: object) -> None:
         self._open.pop(_address(client), None)
 
+    def abort(self) -> None:
+        for transport in list(self._open.values()):
+            transport.abort()
+
     def protocol(self) -> type[H11Protocol]:
         """The protocol class for uvicorn's `http` setting."""
         connections = self

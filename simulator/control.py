@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from simulator import wire
 from simulator.behaviour import Behaviour, explain
+from simulator.entra import Job
 from simulator.faults import Fault
 from simulator.http_terms import Answer, Call, Handler
 from simulator.scenario import OfferSpec, ScenarioError
@@ -76,6 +77,11 @@ class _PublisherBody(_Body):
     forbidden: bool = False
 
 
+class _EntraBody(_Body):
+    lifetime: float | None = Field(default=None, gt=0)
+    refuse_next: list[int] = Field(default_factory=list)
+
+
 class _FaultsBody(_Body):
     faults: list[Fault]
     seed: int = 0
@@ -123,6 +129,10 @@ class Control:
             ROOT + "/tokens": {"GET": self.tokens, "PUT": self.put_tokens, "POST": self.add_token},
             ROOT + "/tokens/revoke": {"POST": self.revoke_token},
             ROOT + "/tokens/expire": {"POST": self.expire_token},
+            ROOT + "/entra": {"GET": self.entra, "PATCH": self.patch_entra},
+            ROOT + "/entra/applications/{client}": {"PUT": self.put_application},
+            ROOT + "/entra/applications/{client}/revoke": {"POST": self.revoke_issued},
+            ROOT + "/entra/jobs/{token}": {"PUT": self.put_job},
         }
         return {
             path + slash: {method: self._answering(handler) for method, handler in methods.items()}
@@ -360,6 +370,41 @@ class Control:
         body = _TokenBody.model_validate(_json(call))
         self._s.tokens.expire(body.token, self._s.clock.now() + (body.expires_in or 0.0))
         return self.tokens(call)
+
+    # -- Entra
+
+    def entra(self, call: Call) -> Answer:  # noqa: ARG002
+        """The tenant, its applications and how many tokens each was given; no secret."""
+        entra = self._s.entra
+        owners = [owner for owner, _ in entra.issued]
+        applications = {
+            client: {**application.model_dump(exclude={"secrets"}), "issued": owners.count(client)}
+            for client, application in entra.applications.items()
+        }
+        return Answer(200, {"tenant": entra.tenant, "lifetime": entra.lifetime, "applications": applications})
+
+    def patch_entra(self, call: Call) -> Answer:
+        """Change how long tokens live, in seconds, or refuse the next with AADSTS codes: {lifetime, refuse_next}."""
+        body = _EntraBody.model_validate(_json(call))
+        self._s.entra.refuse_next(*body.refuse_next)
+        if body.lifetime is not None:
+            self._s.entra.lifetime = body.lifetime
+        return self.entra(call)
+
+    def put_application(self, call: Call) -> Answer:
+        """Add or replace an application: {secrets: {value: until}, certificates, federated, publishers, managed}."""
+        self._s.entra.add(call.path_params["client"], **_json(call))
+        return self.entra(call)
+
+    def revoke_issued(self, call: Call) -> Answer:
+        """Accept the tokens issued to an application so far no more."""
+        self._s.entra.revoke(call.path_params["client"])
+        return self.entra(call)
+
+    def put_job(self, call: Call) -> Answer:
+        """Let a pipeline's job ask for federated tokens with this request token: {issuer, subject, connection}."""
+        self._s.entra.jobs[call.path_params["token"]] = Job.model_validate(_json(call))
+        return self.entra(call)
 
     # -- Shapes
 

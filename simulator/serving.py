@@ -8,8 +8,10 @@ import functools
 import ipaddress
 import signal
 import socket
+import ssl
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -20,12 +22,16 @@ from simulator.app import create_app
 from simulator.behaviour import Behaviour
 from simulator.clock import SimulatorClock
 from simulator.connections import Connections
+from simulator.entra import Entra
 from simulator.faults import FaultBook
 from simulator.recorder import Recorder
 from simulator.scenario import Scenario, ScenarioError
 from simulator.simulation import Simulation
 from simulator.tokens import Tokens
 from simulator.world import Offer, World
+
+Tls = tuple[str | Path, str | Path]
+"""The PEM files of a certificate with its chain, and of its private key."""
 
 
 def loopback(host: str) -> str:
@@ -56,16 +62,35 @@ def listening_socket(host: str, port: int) -> socket.socket:
     return sock
 
 
-def url_of(sock: socket.socket) -> str:
+def url_of(sock: socket.socket, tls: Tls | None = None) -> str:
+    """With TLS the host is called localhost, as a certificate names it."""
     host, port = sock.getsockname()[:2]
+    if tls is not None:
+        return f"https://localhost:{port}"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class Server(uvicorn.Server):
     """uvicorn, which says when it is ready, ends at once, and can refuse connections for a while."""
 
+<<<<<<< HEAD
     def __init__(self, simulation: Simulation, sock: socket.socket, more_routes: Sequence[BaseRoute] = ()) -> None:
+=======
+    def __init__(
+        self,
+        simulation: Simulation,
+        sock: socket.socket,
+        more_routes: Sequence[BaseRoute] = (),
+        tls: Tls | None = None,
+    ) -> None:
+        if tls is not None:
+            try:
+                ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*tls)
+            except OSError as e:
+                raise ScenarioError(f"The files {tls[0]} and {tls[1]} cannot be used for TLS: {e.strerror}.") from e
+>>>>>>> credentials
         connections = Connections()
+        self._connections = connections
         weather = create_app(simulation, connections, more_routes)
         super().__init__(
             uvicorn.Config(
@@ -78,6 +103,8 @@ class Server(uvicorn.Server):
                 server_header=False,
                 timeout_keep_alive=75,
                 timeout_graceful_shutdown=0,
+                ssl_certfile=None if tls is None else tls[0],
+                ssl_keyfile=None if tls is None else str(tls[1]),
             )
         )
         weather.refuse_for = self.refuse_for
@@ -126,10 +153,14 @@ class Server(uvicorn.Server):
             server_state=self.server_state,
             app_state=self.lifespan.state,
         )
-        self.servers = [await asyncio.get_running_loop().create_server(protocol, sock=sock)]
+        loop = asyncio.get_running_loop()
+        self.servers = [await loop.create_server(protocol, sock=sock, ssl=self.config.ssl)]
 
     async def serve_on_socket(self) -> None:
         await self.serve(sockets=[self._sock])
+        # TLS ends with words from both sides, which nobody waits for any more.
+        self._connections.abort()
+        await asyncio.sleep(0)
 
 
 class Simulator:
@@ -139,7 +170,8 @@ class Simulator:
     ...     simulator.add_offer("contoso", "vm", preview=7, mode="by polls", polls=2)
     ...     print(simulator.url, simulator.world.accepted_golives("contoso", "vm"))
 
-    `clock_at` given: time stands still there, in seconds since 1970, and moves by `clock.advance`.
+    `clock_at` given: time stands still there, in seconds since 1970, and moves by `clock.advance`. `tls` given: served
+    over it, as https://localhost.
     """
 
     def __init__(
@@ -149,14 +181,15 @@ class Simulator:
         clock_at: float | None = None,
         simulation: Simulation | None = None,
         more_routes: Sequence[BaseRoute] = (),
+        tls: Tls | None = None,
     ) -> None:
         self.simulation = simulation or Simulation(scenario)
         if clock_at is not None:
             self.clock.freeze(clock_at)
         self._sock = listening_socket("127.0.0.1", 0)
-        self.url = url_of(self._sock)
+        self.url = url_of(self._sock, tls)
         self.control = f"{self.url}/_control"
-        self._server = Server(self.simulation, self._sock, more_routes)
+        self._server = Server(self.simulation, self._sock, more_routes, tls)
         self._thread = threading.Thread(target=self._run, name="simulator", daemon=True)
 
     @property
@@ -178,6 +211,10 @@ class Simulator:
     @property
     def tokens(self) -> Tokens:
         return self.simulation.tokens
+
+    @property
+    def entra(self) -> Entra:
+        return self.simulation.entra
 
     def add_offer(
         self,

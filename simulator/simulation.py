@@ -18,6 +18,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from simulator.clock import SimulatorClock
+from simulator.entra import Entra
 from simulator.faults import FaultBook
 from simulator.recorder import Recorder
 from simulator.scenario import Scenario, ScenarioError
@@ -39,6 +40,7 @@ class Simulation:
         self.clock = SimulatorClock()
         self.world = World(self.clock, new_id)
         self.tokens = Tokens(self.clock)
+        self.entra = Entra(self.clock, self.tokens)
         self.recorder = Recorder()
         self.faults = FaultBook()
         self._state_file = state_file
@@ -56,6 +58,7 @@ class Simulation:
         self.world.clear()
         self.recorder.clear()
         self.tokens.clear()
+        self.entra.clear()
         self._begin()
         self.save()
 

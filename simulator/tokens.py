@@ -9,12 +9,13 @@ from simulator.clock import Clock
 
 @dataclass(frozen=True)
 class Token:
-    """A token that is known by name. `publishers` None: all of them; `expires_at` in seconds since 1970."""
+    """A token that is known by name. `expires_at` in seconds since 1970; `publishers`, `audience` None: all of them."""
 
     value: str
     publishers: tuple[str, ...] | None = None
     expires_at: float | None = None
     revoked: bool = False
+    audience: str | None = None
 
 
 class Tokens:
@@ -29,8 +30,15 @@ class Tokens:
     def known(self) -> list[Token]:
         return list(self._known.values())
 
-    def add(self, value: str, *, publishers: tuple[str, ...] | None = None, expires_at: float | None = None) -> None:
-        self._known[value] = Token(value, publishers, expires_at)
+    def add(
+        self,
+        value: str,
+        *,
+        publishers: tuple[str, ...] | None = None,
+        expires_at: float | None = None,
+        audience: str | None = None,
+    ) -> None:
+        self._known[value] = Token(value, publishers, expires_at, audience=audience)
 
     def revoke(self, value: str) -> None:
         self._known[value] = replace(self._known.get(value, Token(value)), revoked=True)
@@ -44,12 +52,13 @@ class Tokens:
         self._known.clear()
         self.restricted = False
 
-    def accepts(self, value: str) -> bool:
+    def accepts(self, value: str, audience: str) -> bool:
+        """Whether the portal whose tokens are for `audience` takes this one."""
         token = self._known.get(value)
         if token is None:
             return bool(value) and not self.restricted
         expired = token.expires_at is not None and token.expires_at <= self._clock.now()
-        return not (token.revoked or expired)
+        return not (token.revoked or expired) and token.audience in (None, audience)
 
     def may_use(self, value: str, publisher_id: str) -> bool:
         token = self._known.get(value)

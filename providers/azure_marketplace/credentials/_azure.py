@@ -7,15 +7,18 @@ token that was just rejected; and a rotated certificate or token file is read ag
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
-from providers.azure_marketplace.credentials._choice import Method, SignIn
+from providers.azure_marketplace.credentials._choice import WAYS_IN, Method, SignIn
 from providers.azure_marketplace.credentials._failures import explain
-from providers.azure_marketplace.credentials._tokens import Token, sendable
+from providers.azure_marketplace.credentials._tokens import THREAD, Token, sendable
 from providers.azure_marketplace.errors import SignInFailed
+from providers.azure_marketplace.text import plain
 
 if TYPE_CHECKING:
     from azure.core.credentials import SupportsTokenInfo
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["fetch"]
 
 _CONNECT, _READ = 10, 30  # seconds for one request; nothing is retried here, since those sleeps cannot be cancelled
+_SECRET = frozenset(("clientSecret", "clientCertificatePassword", "oidcToken", "oidcRequestToken"))
 _PROGRAM = 30  # seconds; azure-identity's 10 are too few for `az` on a busy runner
 
 
@@ -43,7 +47,7 @@ def _attempt(sign_in: SignIn, scope: str, worked_before: bool) -> Token | SignIn
     except ImportError:
         return SignInFailed(f"{doing} needs azure-identity", next_step="Install it: `pip install azure-identity`.")
     statuses: list[int] = []
-    secrets = [found.value for key, found in sign_in.found.items() if _is_secret(key)]
+    secrets = [found.value for key, found in sign_in.found.items() if key in _SECRET]
     try:
         with ExitStack() as stack:
             transport = stack.enter_context(RequestsTransport(connection_timeout=_CONNECT, read_timeout=_READ))
@@ -55,19 +59,16 @@ def _attempt(sign_in: SignIn, scope: str, worked_before: bool) -> Token | SignIn
                 "raw_response_hook": lambda answer: statuses.append(answer.http_response.status_code),
             }
             credential = _credential(sign_in, options, secrets)
-            _no_debug_logs()
+            _hush()
             info = credential.get_token_info(scope)
         return Token(sendable(info.token, sign_in.method.value), float(info.expires_on), info.refresh_on)
     except SignInFailed as error:
-        return SignInFailed(error.what, next_step=error.next_step, transient=error.transient)
+        return SignInFailed(error.what, next_step=error.next_step, transient=error.transient or worked_before)
     except Exception as error:
         failure = explain(error, doing, secrets=secrets, statuses=statuses, worked_before=worked_before)
-        failure.missing = sign_in.by_default and isinstance(error, CredentialUnavailableError)
+        if sign_in.by_default and isinstance(error, CredentialUnavailableError):
+            failure.missing, failure.next_step = True, WAYS_IN
         return failure
-
-
-def _is_secret(key: str) -> bool:
-    return key in ("clientSecret", "clientCertificatePassword", "oidcToken", "oidcRequestToken")
 
 
 def _credential(sign_in: SignIn, options: dict[str, Any], secrets: list[str]) -> SupportsTokenInfo:
@@ -91,14 +92,18 @@ def _credential(sign_in: SignIn, options: dict[str, Any], secrets: list[str]) ->
     if method is Method.CLIENT_SECRET:
         return identity.ClientSecretCredential(tenant, client, sign_in.value("clientSecret"), **entra)
     if method is Method.CLIENT_CERTIFICATE:
-        path, password = sign_in.value("clientCertificatePath"), sign_in.value("clientCertificatePassword")
-        return identity.CertificateCredential(tenant, client, path, password=password or None, **entra)
-    if method is Method.OIDC_TOKEN_FILE:
-        return identity.WorkloadIdentityCredential(
-            tenant_id=tenant, client_id=client, token_file_path=sign_in.value("oidcTokenFilePath"), **entra
-        )
+        path, password = _path(sign_in, "clientCertificatePath"), sign_in.value("clientCertificatePassword")
+        try:
+            return identity.CertificateCredential(tenant, client, str(path), password=password or None, **entra)
+        except (ValueError, TypeError) as error:
+            raise SignInFailed(
+                f"The certificate {path} cannot be used: {plain(str(error), longest=200)}",
+                next_step="It must be a PEM or PFX file with its RSA private key, and clientCertificatePassword the "
+                "password of that file.",
+            ) from None
     asked: Callable[[], str] = {
         Method.OIDC_TOKEN: lambda: sign_in.value("oidcToken"),
+        Method.OIDC_TOKEN_FILE: lambda: _path(sign_in, "oidcTokenFilePath").read_text("utf-8").strip(),
         Method.OIDC_REQUEST: lambda: _assertion_of_github(sign_in, options["transport"]),
         Method.AZURE_PIPELINES: lambda: _assertion_of_pipelines(sign_in, options["transport"]),
     }[method]
@@ -108,6 +113,10 @@ def _credential(sign_in: SignIn, options: dict[str, Any], secrets: list[str]) ->
         return secrets[-1]
 
     return identity.ClientAssertionCredential(tenant, client, assertion, **entra)
+
+
+def _path(sign_in: SignIn, key: str) -> Path:
+    return Path(sign_in.value(key)).expanduser()
 
 
 def _assertion_of_github(sign_in: SignIn, transport: RequestsTransport) -> str:
@@ -152,17 +161,15 @@ def _assertion(sign_in: SignIn, transport: RequestsTransport, method: str, query
         raise SignInFailed(f"{parts.hostname} answered without a token") from None
 
 
-def _no_debug_logs() -> None:
-    """At DEBUG, MSAL logs assertions, and answers that it cannot read, whole. No handler ever gets to see those."""
+def _hush() -> None:
+    """On this thread the libraries log nothing: azure-identity quotes answers that it cannot read, token and all.
+
+    What there is to say is in our error. Loggers are silenced one by one, for a filter is not inherited.
+    """
     for name, logger in list(logging.root.manager.loggerDict.items()):
-        if name.partition(".")[0] in ("azure", "msal") and isinstance(logger, logging.Logger):
-            logger.addFilter(_without_debug)  # adding it twice changes nothing
-    logging.getLogger("azure").addHandler(_NOWHERE)
+        if name.partition(".")[0] in ("azure", "msal", "urllib3") and isinstance(logger, logging.Logger):
+            logger.addFilter(_of_other_threads)  # adding it twice changes nothing
 
 
-def _without_debug(record: logging.LogRecord) -> bool:
-    return record.levelno > logging.DEBUG
-
-
-_NOWHERE = logging.NullHandler()
-"""Keeps warnings, which our errors repeat, from the terminal of a process that has no logging set up."""
+def _of_other_threads(_record: logging.LogRecord) -> bool:
+    return threading.current_thread().name != THREAD

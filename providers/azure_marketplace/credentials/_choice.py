@@ -131,7 +131,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """How to sign in, decided. `str` is for people, and shows no value.
+    """How to sign in, decided. `str` is for people: `client secret (ARM_CLIENT_ID, ARM_TENANT_ID, ...)`, no value.
 
     by_default: nothing names a method; the Azure CLI is tried because it is installed.
     """
@@ -143,8 +143,7 @@ class SignIn:
     def __str__(self) -> str:
         if self.by_default:
             return f"{self.method.value} (nothing else is configured)"
-        sources = ", ".join(f"{key} from {found.source}" for key, found in self.found.items())
-        return f"{self.method.value} ({sources})" if sources else self.method.value
+        return f"{self.method.value} ({', '.join(found.source for found in self.found.values())})"
 
     def value(self, key: str) -> str:
         """The value of a setting; empty where it is not set."""
@@ -194,7 +193,7 @@ def choose(sources: Sources, *, which: Callable[[str], str | None] = shutil.whic
                 continue
             if key.startswith("use") and sources.switch(key) != (True, named):
                 continue
-            return _whole(sources, _kind_of_oidc(sources, level) if method is _ANY_OIDC else method, named)
+            return _whole(sources, _kind_of_oidc(sources, level) if method is _ANY_OIDC else method, named_by=key)
     for key, needs in (("clientId", "clientSecret"), ("clientCertificatePassword", "clientCertificatePath")):
         if alone := sources.find(key):
             raise SignInFailed(
@@ -202,7 +201,7 @@ def choose(sources: Sources, *, which: Callable[[str], str | None] = shutil.whic
                 next_step=f"Set {_ways_to_set(needs)}; or say which other way is meant: useOidc, useMsi or useCli.",
             )
     if sources.switch("useCli")[0] is not False and which("az"):
-        return _whole(sources, Method.AZURE_CLI, None)
+        return _whole(sources, Method.AZURE_CLI)
     raise SignInFailed("There is nothing to sign in with", next_step=WAYS_IN, missing=True)
 
 
@@ -228,23 +227,23 @@ def _kind_of_oidc(sources: Sources, named_at: Level) -> Method:
     )
 
 
-def _whole(sources: Sources, method: Method, named: Found | None) -> SignIn:
+def _whole(sources: Sources, method: Method, named_by: str = "") -> SignIn:
     levels = {Method.AZURE_PIPELINES: _IN_PIPELINES, Method.OIDC_REQUEST: tuple(Level)}.get(method, _NAMING)
-    keys = (*_NEEDS.get(method, ()), *_TAKES.get(method, ()), *_COMMON)
-    found = {key: setting for key in keys if (setting := sources.find(key, levels))}
-    missing = [key for key in _NEEDS.get(method, ()) if key not in found]
+    needs = _NEEDS.get(method, ())
+    keys = (named_by, *needs, *_TAKES.get(method, ()), *_COMMON)
+    found = {key: setting for key in keys if key and (setting := sources.find(key, levels))}
+    missing = [key for key in needs if key not in found]
     if missing:
-        because = f", which {named.source} asks for," if named else ""
         are = "is" if len(missing) == 1 else "are"
         step = " and ".join(_ways_to_set(key) for key in missing)
         if method is Method.AZURE_PIPELINES and "oidcRequestToken" in missing:
             step += "; in the pipeline's step, `env: SYSTEM_ACCESSTOKEN: $(System.AccessToken)`"
         raise SignInFailed(
-            f"To sign in by {method.value}{because} {' and '.join(missing)} {are} missing",
+            f"To sign in by {method.value} ({found[named_by].source} is set) {' and '.join(missing)} {are} missing",
             next_step=f"Set {step}.",
         )
     _refuse_two_applications(sources, found)
-    return SignIn(method, found, by_default=named is None)
+    return SignIn(method, found, by_default=not named_by)
 
 
 def _refuse_two_applications(sources: Sources, found: Mapping[str, Found]) -> None:

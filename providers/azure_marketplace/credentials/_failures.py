@@ -55,7 +55,7 @@ def explain(
 ) -> SignInFailed:
     """The error to raise for an exception of azure-identity, MSAL or the system.
 
-    doing: "Signing in by ...". secrets: texts that must not appear. statuses: the HTTP statuses seen, in order.
+    doing: "Signing in by ...". secrets: texts that must not appear. statuses: the HTTP statuses seen.
     worked_before: this sign-in has given a token, so that a fault without a name is taken to pass.
     """
     from azure.core.exceptions import IncompleteReadError, ServiceRequestError, ServiceResponseError
@@ -63,26 +63,34 @@ def explain(
 
     chain = list(_chain(error))
     said = " ".join(dict.fromkeys(str(link) for link in chain))
-    status = ([0, *statuses])[-1]
-    down = status in (408, 429) or status >= 500
+    # Not the last one: after a failure MSAL asks for something else, which may well be answered.
+    down = next((status for status in statuses if status in (408, 429) or status >= 500), 0)
     code = _CODE.search(said)
     if code:
         number = int(code[1])
         step = _NEXT_STEPS.get(number, f"See https://login.microsoftonline.com/error?code={number}.")
-        words = _words(said[code.start() :], secrets)
-        return SignInFailed(f"{doing} failed: {words}", next_step=step, transient=down or number in _PASSING)
+        # It may stand in JSON, which is not for people: up to the next quotation mark.
+        words = _words(said[code.start() :].partition('"')[0].replace("\\r\\n", " "), secrets)
+        return SignInFailed(f"{doing} failed: {words}", next_step=step, transient=bool(down) or number in _PASSING)
     if "CERTIFICATE_VERIFY_FAILED" in said:
         return SignInFailed(
             f"{doing} failed: the certificate of the sign-in service is not trusted",
             next_step="Behind a company's proxy set REQUESTS_CA_BUNDLE to the file with the company's CA.",
+            transient=worked_before,
+        )
+    if "is not well-known" in said:
+        return SignInFailed(
+            f"{doing} failed: Microsoft does not know the host of authorityHost, and nothing was sent to it",
+            next_step="If it is your own cloud's, set azuremarketplace:disableInstanceDiscovery to true.",
         )
     if down:
-        return SignInFailed(f"{doing} failed: the service answered {status}", next_step=_LATER, transient=True)
-    nobody_there = isinstance(error, CredentialUnavailableError) and not worked_before
-    network = (ServiceRequestError, ServiceResponseError, IncompleteReadError, subprocess.TimeoutExpired)
-    if any(isinstance(link, network) for link in chain) and not nobody_there:
+        return SignInFailed(f"{doing} failed: the service answered {down}", next_step=_LATER, transient=True)
+    # That nobody answers on the address of a machine's identity means that it has none.
+    here = not isinstance(error, CredentialUnavailableError) or worked_before
+    network = (ServiceRequestError, ServiceResponseError, IncompleteReadError) if here else ()
+    if any(isinstance(link, (*network, subprocess.TimeoutExpired)) for link in chain):
         return SignInFailed(f"{doing} failed: the service did not answer", next_step=_LATER, transient=True)
-    words = _words(str(error), secrets)
+    words = _words(str(error).partition("{")[0], secrets)  # after that comes an answer, perhaps with a token in it
     return SignInFailed(f"{doing} failed: {words or type(error).__name__}", transient=worked_before)
 
 

@@ -19,7 +19,10 @@ from providers.azure_marketplace.clock import Clock, SystemClock
 from providers.azure_marketplace.credentials._choice import Method, SignIn, Sources, choose
 from providers.azure_marketplace.errors import Interrupted, SignInFailed
 
-__all__ = ["Fetch", "Token", "TokenSource", "sendable"]
+__all__ = ["THREAD", "Fetch", "Token", "TokenSource", "sendable"]
+
+THREAD = "sign-in"
+"""The name of the threads that fetch."""
 
 _log = logging.getLogger(__name__)
 
@@ -105,7 +108,8 @@ class TokenSource:
         with self._lock:
             sign_in = self._chosen()
             if sign_in.method is Method.ACCESS_TOKEN:
-                return sendable(choose(self._sources).value("accessToken"), sign_in.found["accessToken"].source)
+                found = self._sources.find("accessToken") or sign_in.found["accessToken"]  # anew: it may be another now
+                return sendable(found.value, found.source)
             slot = self._slots.setdefault(audience, _Slot())
             now = self._clock.monotonic()
             if slot.token is not None and rejected == slot.token.value and now >= slot.trusted_until:
@@ -144,8 +148,8 @@ class TokenSource:
                 self._succeeded(slot, token)
                 fetch.set_result(token.value)
 
-        # It first waits for the lock that the caller holds. A daemon, since a process does not outlive its run.
-        threading.Thread(target=run, name="sign-in", daemon=True).start()
+        # It ends only when the caller has let go of the lock. A daemon: nobody waits for it when the process ends.
+        threading.Thread(target=run, name=THREAD, daemon=True).start()
         return fetch
 
     def _succeeded(self, slot: _Slot, token: Token) -> None:
@@ -168,7 +172,7 @@ class TokenSource:
         with self._lock:
             slot.fetch, slot.failure = None, copy.copy(error)  # without the traceback, whose frames hold secrets
             slot.rest_until = self._clock.monotonic() + min(_FIRST_REST * 2**slot.failures, _LONGEST_REST)
-            slot.failures += 1
+            slot.failures = min(slot.failures + 1, 10)  # so that the power stays a number after days
             if slot.token is not None:
                 _log.warning("%s The present token is used on.", error)
 
