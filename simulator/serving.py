@@ -73,9 +73,6 @@ def url_of(sock: socket.socket, tls: Tls | None = None) -> str:
 class Server(uvicorn.Server):
     """uvicorn, which says when it is ready, ends at once, and can refuse connections for a while."""
 
-<<<<<<< HEAD
-    def __init__(self, simulation: Simulation, sock: socket.socket, more_routes: Sequence[BaseRoute] = ()) -> None:
-=======
     def __init__(
         self,
         simulation: Simulation,
@@ -88,7 +85,6 @@ class Server(uvicorn.Server):
                 ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*tls)
             except OSError as e:
                 raise ScenarioError(f"The files {tls[0]} and {tls[1]} cannot be used for TLS: {e.strerror}.") from e
->>>>>>> credentials
         connections = Connections()
         self._connections = connections
         weather = create_app(simulation, connections, more_routes)
