@@ -71,8 +71,9 @@ class OfferGoLiveProvider(ResourceProvider):
         given = _given(news)
         unknown = {name for name, value in given.items() if _is_unknown(value)}
         failures = failures_of({name: given[name] for name in given if name not in unknown}, unknown=unknown)
-        if self._problem:
-            failures.append((self._problem.name, str(self._problem)))
+        problem = self._problem or ("api" not in unknown and self._session.unsupported(given.get("api"))) or None
+        if problem and not any(name == problem.name for name, _ in failures):
+            failures.append((problem.name, str(problem)))
         if failures:
             return CheckResult(news, [CheckFailure(name, why) for name, why in failures])
         known = normalised({name: given[name] for name in given if name not in unknown})

@@ -16,6 +16,7 @@ from providers.azure_marketplace.apis import cloud_partner_portal
 from providers.azure_marketplace.apis.cloud_partner_portal import CloudPartnerPortal
 from providers.azure_marketplace.clock import Clock, SystemClock
 from providers.azure_marketplace.credentials import TokenSource
+from providers.azure_marketplace.errors import InvalidInput
 from providers.azure_marketplace.going_live import GoingLive, Limits, Observer, Turns
 from providers.azure_marketplace.polling import Schedule
 from providers.azure_marketplace.publishing import PublishingApi
@@ -50,6 +51,9 @@ class Session:
         self, api: str | None, observer: Observer, cancelled: threading.Event, *, limits: Limits | None = None
     ) -> tuple[GoingLive, Clock]:
         """The rule of going live for one call, and the clock that it goes by."""
+        unsupported = self.unsupported(api)
+        if unsupported:
+            raise unsupported
         self._cancelled.set(cancelled)
         clock = SystemClock(cancelled)
         return GoingLive(
@@ -61,6 +65,17 @@ class Session:
             turns=self._turns,
             side_by_side=self._side_by_side,
         ), clock
+
+    def unsupported(self, api: str | None) -> InvalidInput | None:
+        """Why this API cannot be used, where it cannot."""
+        wanted = api or self.settings.api
+        if wanted in self._apis:
+            return None
+        return InvalidInput(
+            f"api {wanted} is not supported by this version of OfferGoLive, which knows {', '.join(self._apis)}",
+            name="api",
+            next_step="Nothing was sent.",
+        )
 
     def close(self) -> None:
         self._readers.shutdown(wait=False, cancel_futures=True)
