@@ -63,7 +63,7 @@ class CloudPartnerPortal:
         }
         return {path + slash: methods for path, methods in guarded.items() for slash in ("", "/")}
 
-    # -- Endpoints, in the order of portal-api.md section 2.
+    # -- Endpoints, in the order of portal-api section 2.
 
     def golive(self, call: Call) -> Answer:
         self._emails(call)  # a malformed body is refused, a good one changes nothing: the publish's list is used [D]

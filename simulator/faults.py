@@ -44,7 +44,7 @@ Kind = Literal[
 ]
 Body = Literal["envelope", "service", "html", "empty"]
 _ALIASES = {"reset": "reset_peer", "slow": "latency"}
-# kind -> status and body, from portal-api.md sections 3.5 and 9
+# kind -> status and body, from portal-api sections 3.5 and 9
 ERRORS: dict[str, tuple[int, Body]] = {
     "internal_error": (500, "envelope"),
     "service_error": (500, "service"),
