@@ -33,9 +33,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="PUBLISHER/OFFER[:KEY=VALUE,...]",
         help="an offer; keys: preview, production, offer_type, or any key of its behaviour, such as mode",
     )
-    p.add_argument(
-        "--token", action="append", default=[], help="accept this bearer token, and only those given"
-    )
+    p.add_argument("--token", action="append", default=[], help="accept this bearer token, and only those given")
     p.add_argument("--tls", type=Path, nargs=2, metavar=("CERT.pem", "KEY.pem"), help="serve https://localhost")
     p.add_argument("--state", type=Path, metavar="FILE", help="keep offers and operations here over restarts")
     p.add_argument("--port-file", type=Path, metavar="FILE", help="write the port here when ready")

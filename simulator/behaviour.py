@@ -84,9 +84,7 @@ class Behaviour(_Strict):
     publish_needs_emails: bool = False  # [I]
 
     # What a GET leaves out or adds.
-    migrated: bool = (
-        False  # pcMigrationStatus; without notificationEmails, changedTime of the short form [D/O]
-    )
+    migrated: bool = False  # pcMigrationStatus; without notificationEmails, changedTime of the short form [D/O]
     changed_time_zone: bool | None = None  # None: as migrated says [O]
     etag_on_get: bool = True  # [D]; later missing [I]
     extra_fields: bool = False

@@ -66,9 +66,7 @@ class CloudPartnerPortal:
     # -- Endpoints, in the order of portal-api.md section 2.
 
     def golive(self, call: Call) -> Answer:
-        self._emails(
-            call
-        )  # a malformed body is refused, a good one changes nothing: the publish's list is used [D]
+        self._emails(call)  # a malformed body is refused, a good one changes nothing: the publish's list is used [D]
         return self._accepted(call, self._world.golive(*_names(call)))
 
     def publish(self, call: Call) -> Answer:
@@ -178,20 +176,14 @@ class CloudPartnerPortal:
             # The documented text; its sample lists the old version only [D considerations].
             listed = ", ".join(allowed)
             raise Refusal(400, "InvalidAPIVersion", f"Invalid api version. Allowed values are [{listed}]")
-        if (
-            call.method == "POST"
-            and "content-length" not in call.headers
-            and "transfer-encoding" not in call.headers
-        ):
+        if call.method == "POST" and "content-length" not in call.headers and "transfer-encoding" not in call.headers:
             raise Refusal(
                 411, "LengthRequired", "HTTP Error 411. The request must be chunked or have a content length."
             )
         token = _token(call)
         if not self._simulation.tokens.accepts(token, _AUDIENCE):
             raise Refusal(401, "Unauthorized", "The access token is missing, invalid or expired.")
-        publisher_id = (
-            call.path_params.get("publisher") or call.path_params.get("dollar_id", "").partition("$")[0]
-        )
+        publisher_id = call.path_params.get("publisher") or call.path_params.get("dollar_id", "").partition("$")[0]
         if not publisher_id:
             return
         publisher = self._world.publishers.get(publisher_id)

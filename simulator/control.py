@@ -185,17 +185,13 @@ class Control:
     def put_publisher(self, call: Call) -> Answer:
         """Add or change a publisher: {name, forbidden}."""
         body = _PublisherBody.model_validate(_json(call))
-        added = self._s.world.add_publisher(
-            call.path_params["publisher"], name=body.name, forbidden=body.forbidden
-        )
+        added = self._s.world.add_publisher(call.path_params["publisher"], name=body.name, forbidden=body.forbidden)
         return Answer(200, asdict(added))
 
     def offers(self, call: Call) -> Answer:  # noqa: ARG002
         """Every offer with its slots, behaviour and operations."""
         offers = list(self._s.world.offers.values())
-        return Answer(
-            200, [self._offer_json(self._s.world.offer(o.publisher_id, o.offer_id)) for o in offers]
-        )
+        return Answer(200, [self._offer_json(self._s.world.offer(o.publisher_id, o.offer_id)) for o in offers])
 
     def offer(self, call: Call) -> Answer:
         """One offer with its slots, behaviour, operations and the count of accepted go-lives."""
@@ -235,9 +231,7 @@ class Control:
     def publish_preview(self, call: Call) -> Answer:
         """Put a new version in preview, at once: {version, definition}; the next number by default."""
         body = _PreviewBody.model_validate(_json(call))
-        content = self._s.world.put_in_preview(
-            *_names(call), version=body.version, definition=body.definition
-        )
+        content = self._s.world.put_in_preview(*_names(call), version=body.version, definition=body.definition)
         return Answer(200, asdict(content))
 
     def golive_by_hand(self, call: Call) -> Answer:
@@ -267,9 +261,7 @@ class Control:
     def fail_operation(self, call: Call) -> Answer:
         """Let a running operation fail now: {message}, HTML."""
         body = _FailBody.model_validate(_json(call))
-        return self._operation_answer(
-            self._s.world.end(call.path_params["operation"], "failed", body.message)
-        )
+        return self._operation_answer(self._s.world.end(call.path_params["operation"], "failed", body.message))
 
     def cancel_operation(self, call: Call) -> Answer:
         """Let a running operation end as canceled now, a go-live too."""
@@ -285,9 +277,7 @@ class Control:
 
     def count_requests(self, call: Call) -> Answer:
         """How many recorded requests fit: ?method=POST&path=*/golive&status=202&after=number."""
-        return Answer(
-            200, {"count": self._s.recorder.count(**_filters(call)), "total": self._s.recorder.total}
-        )
+        return Answer(200, {"count": self._s.recorder.count(**_filters(call)), "total": self._s.recorder.total})
 
     def forget_requests(self, call: Call) -> Answer:  # noqa: ARG002
         """Forget the recorded requests; their numbers go on."""
@@ -355,9 +345,7 @@ class Control:
     def tokens(self, call: Call) -> Answer:  # noqa: ARG002
         """Which tokens are accepted; restricted: only those."""
         tokens = self._s.tokens
-        return Answer(
-            200, {"restricted": tokens.restricted, "tokens": [asdict(token) for token in tokens.known]}
-        )
+        return Answer(200, {"restricted": tokens.restricted, "tokens": [asdict(token) for token in tokens.known]})
 
     def put_tokens(self, call: Call) -> Answer:
         """Accept only known tokens, or any: {restricted}."""

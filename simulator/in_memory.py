@@ -24,9 +24,7 @@ class InMemory:
     200
     """
 
-    def __init__(
-        self, simulation: Simulation, table: Mapping[str, Mapping[str, Handler]] | None = None
-    ) -> None:
+    def __init__(self, simulation: Simulation, table: Mapping[str, Mapping[str, Handler]] | None = None) -> None:
         self.simulation = simulation
         routes = CloudPartnerPortal(simulation).routes() if table is None else table
         self._routes = [(compile_path(path)[0], methods) for path, methods in routes.items()]

@@ -32,9 +32,7 @@ class Recorder:
         self._requests: deque[Recorded] = deque(maxlen=kept)
         self.total = 0
 
-    def begin(
-        self, at: float, method: str, path: str, query: str, headers: Iterable[tuple[str, str]]
-    ) -> Recorded:
+    def begin(self, at: float, method: str, path: str, query: str, headers: Iterable[tuple[str, str]]) -> Recorded:
         self.total += 1
         recorded = Recorded(self.total, at, method, path, query, dict(map(_without_secret, headers)))
         self._requests.append(recorded)

@@ -43,9 +43,7 @@ def loopback(host: str) -> str:
             return host
     except ValueError:
         pass
-    raise ScenarioError(
-        f"--host {host}: the simulator has no sign-in, so it serves only this machine; use 127.0.0.1."
-    )
+    raise ScenarioError(f"--host {host}: the simulator has no sign-in, so it serves only this machine; use 127.0.0.1.")
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

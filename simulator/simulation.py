@@ -114,9 +114,7 @@ class Simulation:
             self._restore_clock(data.get("clock", {}))
         except (OSError, ValueError, KeyError, TypeError, ValidationError) as e:
             reason = e.__class__.__name__ if isinstance(e, (KeyError, ValidationError)) else str(e)
-            raise ScenarioError(
-                f"The state file {path} cannot be used ({reason}); remove it to start anew."
-            ) from e
+            raise ScenarioError(f"The state file {path} cannot be used ({reason}); remove it to start anew.") from e
         self.world.publishers.update({k: v for k, v in publishers.items() if k not in self.world.publishers})
         for key, offer in fresh.items():
             known = self.world.offers.setdefault(key, offer)

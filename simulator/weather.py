@@ -47,7 +47,7 @@ class _Answer:
     body: bytes
 
 
-class _Gone(Exception):  # noqa: N818 - no error: the client left, or was left
+class _Gone(Exception):
     pass
 
 
@@ -56,9 +56,7 @@ class Weather:
         self._app = app
         self._simulation = simulation
         self._connections = connections
-        self.refuse_for: Callable[[float], None] = lambda _seconds: (
-            None
-        )  # set by the server that can stop listening
+        self.refuse_for: Callable[[float], None] = lambda _seconds: None  # set by the server that can stop listening
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].partition(CONTROL)[0] == "":
@@ -153,9 +151,7 @@ class Weather:
                 target = fault.location.rstrip("/") + scope["path"]
                 if scope["query_string"]:
                     target += "?" + scope["query_string"].decode("latin-1")
-                other = _Answer(
-                    fault.status or 307, [(b"location", target.encode()), (b"content-length", b"0")], b""
-                )
+                other = _Answer(fault.status or 307, [(b"location", target.encode()), (b"content-length", b"0")], b"")
             elif fault.kind in ERRORS and other is None:
                 other = _error(fault, self._simulation.clock.now())
         return other

@@ -160,9 +160,7 @@ def status(offer: Offer, now: float) -> dict[str, Any]:
         shown = _steps_without_operation(offer)
         messages: list[dict[str, Any]] = []
     else:
-        word = {"succeeded": "succeeded", "failed": "failed", "canceled": "canceled", None: "running"}[
-            last.ending
-        ]
+        word = {"succeeded": "succeeded", "failed": "failed", "canceled": "canceled", None: "running"}[last.ending]
         shown, messages = steps(offer, last, now), _messages(last)
     if (
         offer.running is None
@@ -193,9 +191,7 @@ def steps(offer: Offer, op: Operation, now: float) -> list[dict[str, Any]]:
     shown = []
     for index, step_id in enumerate(STEP_IDS):
         if index < passed:
-            shown.append(
-                _step(offer, step_id, "complete", 100, [_message("Step completed.", op.accepted_at)])
-            )
+            shown.append(_step(offer, step_id, "complete", 100, [_message("Step completed.", op.accepted_at)]))
         elif index > passed:
             shown.append(_step(offer, step_id, "notStarted", 0, [_not_started(op.accepted_at)]))
         else:
@@ -295,9 +291,7 @@ def _steps_without_operation(offer: Offer) -> list[dict[str, Any]]:
     return [_step(offer, *found, []) for found in zip(STEP_IDS, words, percents, strict=True)]
 
 
-def _step(
-    offer: Offer, step_id: str, word: str, percent: int, messages: list[dict[str, Any]]
-) -> dict[str, Any]:
+def _step(offer: Offer, step_id: str, word: str, percent: int, messages: list[dict[str, Any]]) -> dict[str, Any]:
     name, estimate = _STEP_NAMES[step_id]
     b = offer.behaviour
     body: dict[str, Any] = {} if estimate is None else {"estimatedTimeFrame": estimate}

@@ -35,7 +35,7 @@ _PUBLISH_STEPS = 4  # a publish ends before the publisher's signoff
 TICKS = 10_000_000  # .NET ticks in a second; ETags and versions count them
 
 
-class Refusal(Exception):  # noqa: N818 - the portal's word for it is no error of ours
+class Refusal(Exception):
     """The portal says no: the HTTP status, the code and the message of its error envelope."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
@@ -215,9 +215,7 @@ class World:
     def offer(self, publisher_id: str, offer_id: str) -> Offer:
         offer = self._all.offers.get(f"{publisher_id}/{offer_id}")
         if offer is None:
-            raise Refusal(
-                404, "NotFound", f"Offer ID '{offer_id}' was not found for Publisher ID '{publisher_id}'."
-            )
+            raise Refusal(404, "NotFound", f"Offer ID '{offer_id}' was not found for Publisher ID '{publisher_id}'.")
         self._settle(offer)
         return offer
 
@@ -414,9 +412,7 @@ class World:
                 raise Refusal(400, "BadRequest", "The operation can no longer be canceled.")
             effective = False
         content = target.content if target is not None else offer.draft
-        request = Operation(
-            self.new_id(), "cancel", publisher_id, offer_id, content, Progress(mode="held"), now
-        )
+        request = Operation(self.new_id(), "cancel", publisher_id, offer_id, content, Progress(mode="held"), now)
         request.target = target.id if target is not None else None
         offer.operations.append(request)
         if target is not None and effective:
@@ -543,9 +539,7 @@ class World:
         status = offer.behaviour.conflict
         if status == 202:
             return running
-        raise Refusal(
-            status, _code(status), f"An operation ({running.id}) is already in progress for the offer."
-        )
+        raise Refusal(status, _code(status), f"An operation ({running.id}) is already in progress for the offer.")
 
     def _polled(self, offer: Offer, operation: Operation) -> Operation:
         b = offer.behaviour

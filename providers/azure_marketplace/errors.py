@@ -229,4 +229,4 @@ class StillRunning(LaunchError):
 
 def _sentence(text: str) -> str:
     text = text.strip()
-    return text if not text or text[-1] in ".!?:)" else text + "."
+    return text if not text or text[-1] in ".!?:" else text + "."

@@ -481,7 +481,7 @@ class GoingLive:
         if error.status not in (400, 404, 409, 422):
             return None
         about_one = isinstance(error, Conflict) or _ABOUT_ONE.search(error.words)
-        until = min(deadline, self._clock.monotonic() + (4 * self._limits.settle if about_one else 0.0))
+        until = min(deadline, self._clock.monotonic() + (self._limits.settle if about_one else 0.0))
         attempt = 0
         while True:
             try:

@@ -8,17 +8,19 @@ __all__ = ["told"]
 
 
 def told(request: Request, forecast: Forecast) -> str:
-    """`contoso/vm: up will submit version 8 (in preview), in place of version 7 (live).`"""
+    """`contoso/vm: preview holds version 8, version 7 is live. Version 8 is to go live.`"""
     preview = forecast.preview.version if forecast.preview else None
     live = forecast.live.version if forecast.live else None
-    stands = f"preview holds {_version(preview)}, {_version(live) if forecast.live else 'nothing'} is live"
+    stands = (
+        f"{request.offer}: preview holds {_version(preview)}, {_version(live) if forecast.live else 'nothing'} is live"
+    )
     if forecast.action is Action.NOTHING:
-        return f"{request.offer}: {stands}; `pulumi up` will submit nothing, the pinned version is live."
+        return f"{stands}. Nothing is to be submitted: the pinned version is live."
     if forecast.action is Action.ADOPT and forecast.operation:
         if forecast.operation.status.ended:
-            return f"{request.offer}: {stands}; `pulumi up` will submit nothing, it went live already."
-        return f"{request.offer}: {stands}; `pulumi up` will adopt the go-live that is running and submit nothing."
-    return f"{request.offer}: {stands}; `pulumi up` will take {_version(preview)} live."
+            return f"{stands}. Nothing is to be submitted: what is in preview went live already."
+        return f"{stands}. A go-live is running: it is to be adopted, and nothing submitted."
+    return f"{stands}. {_version(preview).capitalize()} is to be submitted to go live."
 
 
 def _version(version: str | None) -> str:

@@ -1,6 +1,6 @@
 """How a wait is told: a live line on the resource's own row, and in a log one line for each change of step.
 
-Pure but for the two ways of telling that are handed in. Never one line for each poll.
+Pure but for the ways of telling that are handed in. A log never gets one line for each poll.
 """
 
 from __future__ import annotations
@@ -18,10 +18,19 @@ HEARTBEAT = 1800.0
 class Narrator:
     """`going_live.Observer` for one resource.
 
-    show: a line that replaces the one before it, on a screen. tell: a line that stays, in a log.
+    show: a line that replaces the one before it. tell: a line that stays, and is repeated when all is done.
+    live: whether somebody watches a screen; a log gets a new line from every `show`, so it is shown less.
     """
 
-    def __init__(self, show: Callable[[str], None], tell: Callable[[str], None], warn: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        *,
+        show: Callable[[str], None],
+        tell: Callable[[str], None],
+        warn: Callable[[str], None],
+        live: bool = True,
+    ) -> None:
+        self._live = live
         self._show = show
         self._tell = tell
         self._warn = warn
@@ -30,13 +39,11 @@ class Narrator:
         self._messages: set[str] = set()
 
     def progress(self, operation: Operation, elapsed: float) -> None:
-        now = line(operation, elapsed)
-        self._show(now)
         step = _current(operation)
         state = (operation.status, step.name if step else None, step.status_word if step else None)
-        if state != self._told or elapsed - self._told_at >= HEARTBEAT:
+        if self._live or state != self._told or elapsed - self._told_at >= HEARTBEAT:
             self._told, self._told_at = state, elapsed
-            self._tell(now)
+            self._show(line(operation, elapsed))
         for each in operation.steps:
             for message in each.messages:
                 # A blocked step inside a running operation (portal-api 3.2 [D]): worth a look, and not a failure yet.
@@ -45,7 +52,6 @@ class Narrator:
                     self._warn(f"{each.name}: {message.text}")
 
     def note(self, message: str) -> None:
-        self._show(message)
         self._tell(message)
 
     def warn(self, message: str) -> None:
@@ -56,7 +62,9 @@ def line(operation: Operation, elapsed: float) -> str:
     """`Certification (step 2 of 6), 40 %, usually ~2-3 days, 3 h 12 min so far`."""
     step = _current(operation)
     if operation.status.ended or step is None:
-        return f"Go-live {operation.status.value}, {duration(elapsed)} so far"
+        return (
+            f"Go-live {operation.status.value}, {duration(elapsed)} {'in all' if operation.status.ended else 'so far'}"
+        )
     parts = [f"{step.name} (step {operation.steps.index(step) + 1} of {len(operation.steps)})"]
     if step.percent is not None:
         parts.append(f"{step.percent} %")

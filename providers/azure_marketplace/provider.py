@@ -181,6 +181,7 @@ class OfferGoLiveProvider(ResourceProvider):
             show=call.status,
             tell=lambda message: call.log(message, "info"),
             warn=lambda message: call.log(message, "warning"),
+            live=dynamic_host.watched(),
         )
         return self._session.rule(inputs.get("api"), narrator, call.cancelled, limits=limits)
 

@@ -40,7 +40,7 @@ class Session:
         self._connections = Connections(
             timeout=self.settings.request_timeout, cancelled=self._cancelled.get, user_agent=_user_agent()
         )
-        self._tokens = TokenSource(configured, environment)
+        self._tokens = TokenSource(configured, environment, cancelled=self._cancelled.get)
         self._schedule = Schedule(self.settings.min_poll_interval, self.settings.max_poll_interval)
         self._apis: dict[str, PublishingApi] = {
             "cloudPartnerPortal": CloudPartnerPortal(self._transport("cloudPartnerPortal", cloud_partner_portal)),

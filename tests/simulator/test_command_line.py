@@ -162,9 +162,7 @@ def test_a_scenario_file(tmp_path: Path) -> None:
 
 
 def test_an_offer_of_the_command_line() -> None:
-    spec = parse_offer(
-        "contoso/vm:preview=7,mode=by time,seconds=2.5,publish.mode=held,migrated=true,conflict=422"
-    )
+    spec = parse_offer("contoso/vm:preview=7,mode=by time,seconds=2.5,publish.mode=held,migrated=true,conflict=422")
     assert (spec.names, spec.preview) == (("contoso", "vm"), 7)
     assert spec.behaviour == {
         "mode": "by time",

@@ -144,9 +144,7 @@ def test_time_is_set_advanced_and_let_run(client: Client) -> None:
     operation = running(client)
     assert client.control("POST", "/clock/advance", {"seconds": 86400}).json()["now"] == NOW + 86400
     assert client.get(f"/operations/{operation}").json()["status"] == "completed"
-    assert (
-        client.control("PUT", "/clock", {"now": 1e9, "frozen": True}).json()["utc"].startswith("2001-09-09")
-    )
+    assert client.control("PUT", "/clock", {"now": 1e9, "frozen": True}).json()["utc"].startswith("2001-09-09")
     assert client.control("PUT", "/clock", {"frozen": False}).json()["frozen"] is False
 
 

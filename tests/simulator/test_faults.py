@@ -43,9 +43,7 @@ def accepted(simulator: Simulator) -> int:
 class TestChoice:
     """Pure: no requests are made."""
 
-    def struck(
-        self, faults: list[dict[str, Any]], asked: list[tuple[str, str]], seed: int = 1
-    ) -> list[list[str]]:
+    def struck(self, faults: list[dict[str, Any]], asked: list[tuple[str, str]], seed: int = 1) -> list[list[str]]:
         book = FaultBook()
         book.replace([Fault.model_validate(fault) for fault in faults], seed=seed)
         return [[f.id for f, _ in book.choose(n, *request)] for n, request in enumerate(asked, 1)]

@@ -41,9 +41,7 @@ def test_routes_are_those_of_the_app(portal: InMemory, method: str, path: str, s
     assert ask(portal, method, path).status == status
 
 
-@pytest.mark.parametrize(
-    "path", ["", "/slot/preview", "/slot/production", "/status", "/submissions/", "/operations/x"]
-)
+@pytest.mark.parametrize("path", ["", "/slot/preview", "/slot/production", "/status", "/submissions/", "/operations/x"])
 def test_bodies_are_those_of_http(portal: InMemory, simulator: Simulator, client: Client, path: str) -> None:
     simulator.world.load_json(portal.simulation.world.to_json())
     answer = ask(portal, "GET", OFFER + path)

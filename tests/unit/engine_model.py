@@ -45,6 +45,7 @@ class Stack:
         changed = triggered or (bool(self.state) and old["pin"] != self.pin)
         if recorded and not changed and recorded.status is Status.SUCCEEDED and not drifted(recorded, self.pin):
             return None
+        self.clock.pass_by(2.0)  # nothing of Pulumi's starts faster
         steps = iter(range(kill_before_step or 0))
 
         def before_step() -> None:

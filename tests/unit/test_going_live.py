@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from simulator.world import World
 
 from providers.azure_marketplace.errors import (
     Conflict,
@@ -16,6 +15,7 @@ from providers.azure_marketplace.errors import (
     StillRunning,
 )
 from providers.azure_marketplace.publishing import Status
+from simulator.world import World
 from tests.unit.engine_model import Stack
 from tests.unit.worlds import FakeClock, WorldApi, accepted, world_with
 

@@ -10,10 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
-from simulator.behaviour import Behaviour
-from simulator.world import Operation as WorldOperation
-from simulator.world import Refusal, World
-
 from providers.azure_marketplace.errors import (
     Conflict,
     Interrupted,
@@ -35,6 +31,9 @@ from providers.azure_marketplace.publishing import (
     Slot,
     Step,
 )
+from simulator.behaviour import Behaviour
+from simulator.world import Operation as WorldOperation
+from simulator.world import Refusal, World
 
 EPOCH = datetime(2026, 1, 1, tzinfo=timezone.utc)
 OFFER = OfferKey("contoso", "vm")
@@ -177,7 +176,9 @@ class WorldApi:
         except Refusal:
             return None
         content = found.preview if name == "preview" else found.production
-        return content and Slot(str(content.version), datetime.fromtimestamp(content.changed_at, timezone.utc))
+        if content is None:
+            return None
+        return Slot(str(content.version), datetime.fromtimestamp(content.changed_at, timezone.utc))
 
 
 class _refusals:  # noqa: N801 - reads as a statement
@@ -209,7 +210,7 @@ class Told:
 
 
 def world_with(clock: FakeClock, **behaviour: object) -> World:
-    """One offer, `contoso/vm`: version 7 in preview, 6 live, for an hour; its go-lives take 60 s unless `behaviour` says else."""
+    """One offer, `contoso/vm`: version 7 in preview and 6 live for an hour; its go-lives take 60 s by default."""
     ids: Iterator[int] = iter(range(1, 10**9))
     world = World(WorldClock(clock), new_id=lambda: f"op-{next(ids)}")
     settings = {"seconds": 60.0, **behaviour}
