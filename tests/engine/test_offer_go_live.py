@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -174,7 +175,7 @@ def test_a_preview_refuses_what_cannot_go_live_and_warns_where_it_may(
     assert any("was not checked" in said for said in without.messages("vm", "warning"))
 
 
-BAD = {
+BAD: dict[str, tuple[dict[str, Any], str]] = {
     "publisher": ({"publisher_id": ""}, "publisher_id must not be empty"),
     "dots": ({"offer_id": ".."}, "offer_id must be an id"),
     "slash": ({"offer_id": "a/b"}, "offer_id must be an id"),
