@@ -95,6 +95,7 @@ FAULTS: list[dict[str, object] | None] = [
 ]
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault["kind"] if fault else "fine")
 @pytest.mark.parametrize(
     "way", [secret, certificate, oidc_token, token_file, github, pipelines, managed_identity, default_credential]

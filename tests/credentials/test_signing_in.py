@@ -396,6 +396,7 @@ def test_a_machine_whose_identity_worked_before_passes(
     assert failure.value.transient
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize("kind", ["malformed", "deep"])
 def test_an_answer_that_is_none_is_told(application: Simulator, kind: str) -> None:
     application.faults.add(Fault.model_validate({"kind": kind, "path": ASKING}))

@@ -169,15 +169,12 @@ class Sources:
     def find(self, key: str, levels: Iterable[Level] = _NAMING) -> Found | None:
         return next((found for level in levels if (found := self.at(key, level))), None)
 
-    def switch(self, key: str) -> tuple[bool | None, Found | None]:
-        """Whether a `use...` switch is on, off or not set, as the first level that says anything has it."""
+    def switch(self, key: str) -> bool | None:
+        """Whether a `use...` switch is on; None where it is not set. The first level that sets it decides."""
         found = self.find(key)
-        if found is None:
-            return None, None
-        word = found.value.lower()
-        if word not in ("true", "1", "false", "0"):
+        if found and found.value.lower() not in ("true", "1", "false", "0"):
             raise SignInFailed(f"{found.source} must be true or false")
-        return word in ("true", "1"), found
+        return found.value.lower() in ("true", "1") if found else None
 
 
 def choose(sources: Sources, *, which: Callable[[str], str | None] = shutil.which) -> SignIn:
@@ -185,13 +182,13 @@ def choose(sources: Sources, *, which: Callable[[str], str | None] = shutil.whic
 
     Raises `SignInFailed` for half a method, and with `missing` where there is nothing to sign in with at all.
     """
-    no_oidc = sources.switch("useOidc")[0] is False
+    no_oidc = sources.switch("useOidc") is False
     for level in _NAMING:
         for key, method in _NAMED_BY:
             named = sources.at(key, level)
             if named is None or (method is _ANY_OIDC and no_oidc):
                 continue
-            if key.startswith("use") and sources.switch(key) != (True, named):
+            if key.startswith("use") and not (sources.switch(key) and named == sources.find(key)):
                 continue
             return _whole(sources, _kind_of_oidc(sources, level) if method is _ANY_OIDC else method, named_by=key)
     for key, needs in (("clientId", "clientSecret"), ("clientCertificatePassword", "clientCertificatePath")):
@@ -200,7 +197,7 @@ def choose(sources: Sources, *, which: Callable[[str], str | None] = shutil.whic
                 f"{alone.source} is set, but nothing to prove it with",
                 next_step=f"Set {_ways_to_set(needs)}; or say which other way is meant: useOidc, useMsi or useCli.",
             )
-    if sources.switch("useCli")[0] is not False and which("az"):
+    if sources.switch("useCli") is not False and which("az"):
         return _whole(sources, Method.AZURE_CLI)
     raise SignInFailed("There is nothing to sign in with", next_step=WAYS_IN, missing=True)
 
