@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import os
 import signal
 import sys
@@ -98,12 +99,24 @@ def current_call() -> Call:
     return call
 
 
-def install() -> None:
-    """Give the host what it lacks; to be called from a provider's `configure`. Again and again does no harm."""
+def install(logger: str = "") -> None:
+    """Give the host what it lacks; to be called from a provider's `configure`. Again and again does no harm.
+
+    logger: the name of Python's logger whose records from INFO upwards the engine is told.
+    """
     with _host.lock:
         if not _host.installed:
             _host.installed = True
             _host.install()
+            if logger:
+                logging.getLogger(logger).addHandler(_ToEngine(logging.INFO))
+                logging.getLogger(logger).setLevel(logging.INFO)
+
+
+class _ToEngine(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        severity: Severity = "info" if record.levelno < logging.WARNING else "warning"
+        _host.engine.log(severity, record.getMessage())
 
 
 @functools.lru_cache(maxsize=1)

@@ -59,7 +59,7 @@ class OfferGoLiveProvider(ResourceProvider):
     serialize_as_secret_always = False
 
     def configure(self, req: ConfigureRequest) -> None:
-        dynamic_host.install()
+        dynamic_host.install(logger="providers.azure_marketplace")
         self._problem: InvalidInput | None = None
         try:
             self._session = Session(lambda key: req.config.get(f"{NAMESPACE}:{key}"), os.environ)

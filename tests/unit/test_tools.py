@@ -279,6 +279,7 @@ def test_a_run_that_may_be_alive_is_left_alone(checkout: local.Checkout, host: s
     program, said = a_recording_pulumi(checkout)
     pulumi = script(tmp_path / "bin" / "pulumi", "#!/bin/sh\nsleep 60\n")
     with subprocess.Popen([str(pulumi), "up"]) as living:
+        until(lambda: "pulumi" in (processes.command_line(living.pid) or ""))  # not this test's own, before it is begun
         a_lock(checkout, living.pid, host or socket.gethostname())
 
         with pytest.raises(local.CannotWork, match=f"Another run is working.*process {living.pid}"):
