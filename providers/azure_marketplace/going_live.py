@@ -192,14 +192,17 @@ class GoingLive:
             launch, fresh = self._begin(request, recorded, deadline)
             if launch.operation_id is None:
                 return launch
+            ran = fresh
             if not launch.status.ended and request.wait:
-                launch = self._watch(request, launch, deadline)
+                launch, was_running = self._watched(request, launch, deadline)
+                ran = ran or was_running
             if not launch.status.ended:
                 return launch
-            concluded = self._conclude(request, launch, ours=fresh)
-            if concluded:
-                return concluded
-            # Somebody else's go-live, and the preview has changed since it began: what is wanted is not live yet.
+            if ran or launch.status is Status.SUCCEEDED or not self._overtaken(request.offer, launch, deadline):
+                concluded = self._conclude(request, launch, ours=fresh)
+                if concluded:
+                    return concluded
+            # Another go-live came after it, or the preview has changed since it began: it is not what is wanted.
             recorded = launch
 
     def foresee(self, request: Request) -> Forecast:
@@ -247,9 +250,7 @@ class GoingLive:
     def _resume(self, request: Request, recorded: Launch, deadline: float) -> tuple[Launch, bool]:
         """The recorded operation's end, or its present state when nobody waits; and whether it was found running."""
         self._observer.note(f"Asking for the go-live of {request.offer} that an earlier run submitted.")
-        first: list[Status] = []
-        launch = self._watch(request, recorded, deadline, wait=request.wait, seen=first.append)
-        return launch, not first or not first[0].ended
+        return self._watched(request, recorded, deadline, wait=request.wait)
 
     # Step 2: what the API shows
 
@@ -368,6 +369,25 @@ class GoingLive:
             # Nothing to compare it with: last year's launch looks the same, unless it took this very preview live.
             return newest if newest.status is Status.SUCCEEDED and covered else None
         return newest if covered is not False else None
+
+    def _overtaken(self, offer: OfferKey, launch: Launch, deadline: float) -> bool:
+        """Whether a go-live came after an adopted one that had failed before it was looked at.
+
+        A list that lags behind does not show it at once, and a failure that is told in its place would be an old one.
+        """
+        until = min(self._clock.monotonic() + self._limits.settle, deadline)
+        attempt = 0
+        while True:
+            try:
+                listed = self._api.operations(offer)
+            except (PublishingError, SignInFailed):
+                listed = ()
+            if newer(launch, [item for item in listed if item.kind is Kind.GO_LIVE]):
+                return True
+            if self._clock.monotonic() >= until:
+                return False
+            attempt += 1
+            self._clock.sleep(backoff(attempt, chance=self._clock.chance(), longest=5.0))
 
     # Step 3: submit
 
@@ -568,6 +588,12 @@ class GoingLive:
                 next_step=RESUME,
                 launch=launch,
             ) from None
+
+    def _watched(self, request: Request, launch: Launch, deadline: float, *, wait: bool = True) -> tuple[Launch, bool]:
+        """As `_watch`; and whether the operation was found running."""
+        first: list[Status] = []
+        launch = self._watch(request, launch, deadline, wait=wait, seen=first.append)
+        return launch, not first or not first[0].ended
 
     def _operation(self, offer: OfferKey, launch: Launch, weather: _Weather) -> Operation:
         """One reading of the launch's operation; where its own address knows nothing, the list may."""

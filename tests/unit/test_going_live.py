@@ -370,3 +370,16 @@ def test_a_refresh_finds_that_the_offer_is_gone() -> None:
     world.remove_offer("contoso", "vm")
     stack.refresh()
     assert stack.state is None
+
+
+def test_a_failure_that_a_lagging_list_shows_as_running_does_not_hide_the_go_live_that_came_after_it() -> None:
+    stack, world, _, clock = stack_on(listing_lag_seconds=20, seconds=8, ends="failed")
+    world.golive("contoso", "vm", by="portal")
+    clock.pass_by(10)
+    latest = world.golive("contoso", "vm")  # by a run that died before it could record it
+    clock.pass_by(10)  # the list shows the first one, running
+
+    assert isinstance(stack.up(), LaunchFailed)
+    assert stack.launch
+    assert stack.launch.operation_id == latest.id
+    assert accepted(world) == 1
