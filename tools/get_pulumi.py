@@ -225,7 +225,7 @@ def _fill(checkout: Checkout, staging: Path, python: Path, choice: str, search: 
                 raise
             shutil.rmtree(staging / "bin", ignore_errors=True)
             say(f"  {reason}")
-            _need_go(search, instead=f"Pulumi's installer did not work ({_last_words(str(reason))})")
+            _need_go(search, instead=str(reason).rstrip("."))
         else:
             return checkout.install_mark()
     else:

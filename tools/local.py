@@ -24,6 +24,7 @@ from tools.get_pulumi import NotAvailable, say
 from tools.simulator_process import DidNotStart, Running, Simulator
 
 PYTHON_MINIMUM = (3, 10)
+OLDEST_ENDS_BEFORE = (3, 14)  # the first Python that the packages of requirements-oldest.txt have no builds for
 NEWER_PYTHONS = ("python3.13", "python3.12", "python3.11", "python3.10", "python3.14")
 STACK = "local"
 UV = "uv==0.13.9"  # compiles the requirements for `make lock`, nothing else
@@ -41,22 +42,39 @@ class CannotWork(Exception):
 
 
 @dataclass(frozen=True)
+class Environment:
+    """A virtual environment, and the pinned requirements that it holds."""
+
+    folder: Path
+    requirements: Path
+
+    @property
+    def python(self) -> Path:
+        return self.folder / "bin" / "python"
+
+
+@dataclass(frozen=True)
 class Checkout:
     """Where things are in a checkout."""
 
     root: Path
 
     @property
+    def environment(self) -> Environment:
+        return Environment(self.root / ".venv", self.root / "requirements-dev.txt")
+
+    @property
+    def oldest(self) -> Environment:
+        """The oldest supported version of everything that the provider depends on, for its tests."""
+        return Environment(self.local / "oldest", self.root / "requirements-oldest.txt")
+
+    @property
     def venv(self) -> Path:
-        return self.root / ".venv"
+        return self.environment.folder
 
     @property
     def python(self) -> Path:
-        return self.venv / "bin" / "python"
-
-    @property
-    def requirements(self) -> Path:
-        return self.root / "requirements-dev.txt"
+        return self.environment.python
 
     @property
     def local(self) -> Path:
@@ -79,24 +97,25 @@ class Checkout:
         return Simulator(self.root, self.local / "simulator", self.python, scenario if scenario.exists() else None)
 
 
-def ensure_environment(checkout: Checkout) -> None:
-    """The virtual environment with exactly the pinned requirements; nothing is done when it is there."""
-    wanted = stamp(checkout)
-    if _read(checkout.venv / ".stamp") == wanted and checkout.python.exists():
+def ensure_environment(checkout: Checkout, wanted: Environment | None = None) -> None:
+    """A virtual environment with exactly its pinned requirements (.venv when none is named); done once."""
+    environment = wanted or checkout.environment
+    name = environment.folder.relative_to(checkout.root)
+    mark = stamp(environment)
+    if _read(environment.folder / ".stamp") == mark and environment.python.exists():
         return
-    if not _has_pip(checkout):
-        _make_environment(checkout)
-    say("Installing the pinned Python packages into .venv (about a minute the first time) ...")
+    if not _has_pip(environment):
+        _make_environment(environment, name)
+    say(f"Installing the pinned Python packages into {name} (about a minute the first time) ...")
     log = checkout.local / "pip.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [str(checkout.python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    command += ["--progress-bar=off", "--require-hashes", "-r", str(checkout.requirements)]
-    environment = {**os.environ, "PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"}
+    command = [str(environment.python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    command += ["--progress-bar=off", "--require-hashes", "-r", str(environment.requirements)]
     with log.open("w") as sink:
         code = subprocess.run(
             command,
             cwd=checkout.root,
-            env=environment,
+            env={**os.environ, "PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"},
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=sink,
@@ -104,48 +123,58 @@ def ensure_environment(checkout: Checkout) -> None:
         ).returncode
     if code != 0:
         raise CannotWork(f"The Python packages could not be installed: {_error_line(log)} (all of it: {log})")
-    (checkout.venv / ".stamp").write_text(wanted)
+    (environment.folder / ".stamp").write_text(mark)
 
 
-def stamp(checkout: Checkout) -> str:
+def stamp(environment: Environment) -> str:
     """Changes when the environment has to be made anew: other requirements, or the checkout was moved."""
     try:
-        digest = hashlib.sha256(checkout.requirements.read_bytes()).hexdigest()
+        digest = hashlib.sha256(environment.requirements.read_bytes()).hexdigest()
     except OSError as error:
-        raise CannotWork(f"{checkout.requirements.name} is missing from the checkout.") from error
-    return f"{digest} {checkout.venv.resolve()}\n"
+        raise CannotWork(f"{environment.requirements.name} is missing from the checkout.") from error
+    return f"{digest} {environment.folder.resolve()}\n"
 
 
-def _has_pip(checkout: Checkout) -> bool:
-    """Whether .venv is one that still works, made in this place."""
-    before = _read(checkout.venv / ".stamp")
-    if before and not before.endswith(f" {checkout.venv.resolve()}\n"):
+def _has_pip(environment: Environment) -> bool:
+    """Whether it is one that still works, made in this place."""
+    before = _read(environment.folder / ".stamp")
+    if before and not before.endswith(f" {environment.folder.resolve()}\n"):
         return False
     check = "import sys, pip; sys.exit(sys.version_info < (3, 10))"
     try:
-        return subprocess.run([str(checkout.python), "-c", check], capture_output=True, check=False).returncode == 0
+        done = subprocess.run([str(environment.python), "-c", check], capture_output=True, check=False)
     except OSError:
         return False
+    return done.returncode == 0
 
 
-def _make_environment(checkout: Checkout) -> None:
+def _make_environment(environment: Environment, name: Path) -> None:
     for module in ("venv", "ensurepip"):
         if importlib.util.find_spec(module) is None:
             raise CannotWork(
                 f"This Python ({sys.executable}) has no {module} module: install it "
                 "(Debian and Ubuntu: the package python3-venv) and run this again."
             )
-    say("Making the virtual environment .venv ...")
+    say(f"Making the virtual environment {name} ...")
     python = sys.executable
-    if Path(sys.prefix) == checkout.venv:
+    if Path(sys.prefix) == environment.folder:
         python = os.path.realpath(python)  # out of the environment that is about to be replaced
-    if checkout.venv.is_symlink():
-        checkout.venv.unlink()
-    command = [python, "-m", "venv", "--clear", str(checkout.venv)]
+    if environment.folder.is_symlink():
+        environment.folder.unlink()
+    command = [python, "-m", "venv", "--clear", str(environment.folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         said = " ".join((done.stdout + done.stderr).split())
         raise CannotWork(f"The virtual environment could not be made: {said}")
+
+
+def ensure_oldest(checkout: Checkout) -> Path | None:
+    """The Python of an environment with the oldest supported packages; None where they cannot run."""
+    if sys.version_info >= OLDEST_ENDS_BEFORE:
+        say(f"The oldest supported packages know nothing of Python {sys.version.split()[0]}: not tested here.")
+        return None
+    ensure_environment(checkout, checkout.oldest)
+    return checkout.oldest.python
 
 
 def ensure_pulumi(checkout: Checkout) -> get_pulumi.Pulumi:
@@ -352,8 +381,12 @@ def down(checkout: Checkout) -> int:
 def test(checkout: Checkout) -> int:
     """Every test, unit to real engine, with branch coverage."""
     pulumi = setup(checkout)
+    environment = _test_environment(checkout, pulumi)
+    oldest = ensure_oldest(checkout)
+    if oldest is not None:
+        environment["OFFERGOLIVE_OLDEST_PYTHON"] = str(oldest)
     command = [str(checkout.python), "-m", "pytest", "--cov", "--cov-report=term:skip-covered", *_extra()]
-    return _call(command, checkout, _test_environment(checkout, pulumi))
+    return _call(command, checkout, environment)
 
 
 def lint(checkout: Checkout) -> int:
@@ -402,7 +435,7 @@ def clean(checkout: Checkout) -> int:
 
 
 def lock(checkout: Checkout) -> int:
-    """Compiles pyproject.toml into requirements.txt and requirements-dev.txt, keeping what still fits.
+    """Compiles pyproject.toml into the requirements files, keeping what still fits.
 
     `make lock ARGS=--upgrade` takes the newest versions instead.
     """
@@ -413,13 +446,17 @@ def lock(checkout: Checkout) -> int:
         subprocess.run([str(tool / "bin" / "pip"), "install", "--quiet", UV], check=True)
     environment = {**os.environ, "UV_CUSTOM_COMPILE_COMMAND": "make lock"}
     environment.pop("UV_FIND_LINKS", None)  # the hashes are the index's, not some machine's
-    for name, extras in (("requirements.txt", []), ("requirements-dev.txt", ["--extra", "dev"])):
+    for name, options in (
+        ("requirements.txt", []),
+        ("requirements-dev.txt", ["--extra", "dev"]),
+        ("requirements-oldest.txt", ["--resolution", "lowest-direct"]),
+    ):
         command = [
             str(tool / "bin" / "uv"),
             "pip",
             "compile",
             "pyproject.toml",
-            *extras,
+            *options,
             "-o",
             name,
             "--quiet",

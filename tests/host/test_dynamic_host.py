@@ -24,11 +24,11 @@ def engine() -> Iterator[Engine]:
 
 
 @pytest.fixture
-def start(engine: Engine) -> Iterator[Start]:
+def start(engine: Engine, python: str) -> Iterator[Start]:
     hosts: list[Host] = []
 
     def started(**environment: str) -> Host:
-        hosts.append(Host(engine, **environment))
+        hosts.append(Host(engine, python, **environment))
         return hosts[-1]
 
     yield started

@@ -222,14 +222,14 @@ def test_a_local_run_is_cut_off_from_the_users_own_settings(checkout: local.Chec
 
 
 def test_the_environment_is_made_anew_for_other_requirements_or_another_place(checkout: local.Checkout) -> None:
-    before = local.stamp(checkout)
-    checkout.requirements.write_text("one==2\n")
+    before = local.stamp(checkout.environment)
+    checkout.environment.requirements.write_text("one==2\n")
 
-    assert local.stamp(checkout) != before
+    assert local.stamp(checkout.environment) != before
     elsewhere = local.Checkout(checkout.root / "copy")
     elsewhere.root.mkdir()
-    elsewhere.requirements.write_text("one==1\n")
-    assert local.stamp(elsewhere) != before
+    elsewhere.environment.requirements.write_text("one==1\n")
+    assert local.stamp(elsewhere.environment) != before
 
 
 def test_an_old_python_is_told_in_one_sentence(
