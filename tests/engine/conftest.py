@@ -23,7 +23,7 @@ import pytest
 
 from tools import get_pulumi, processes
 from tools.local import NOT_INHERITED
-from tools.simulator_process import Running, Simulator
+from tools.simulator_process import Running
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 STACK = "test"
@@ -275,26 +275,6 @@ def new_project(tmp_path: Path, pulumi_folder: Path) -> Iterator[Callable[[], Pr
 def project(new_project: Callable[[], Project]) -> Project:
     """A fresh project with an empty stack: `project.program("...").configure({...})`, then `project.up()`."""
     return new_project()
-
-
-@pytest.fixture
-def new_simulator(tmp_path: Path) -> Iterator[Callable[..., Running]]:
-    """Starts simulators of the portal: `new_simulator(scenario="...YAML...")`; ended with the test."""
-    made: list[Simulator] = []
-
-    def start(scenario: str | None = None) -> Running:
-        folder = tmp_path / f"simulator-{len(made) + 1}"
-        folder.mkdir()
-        path = None
-        if scenario is not None:
-            path = folder / "scenario.yaml"
-            path.write_text(scenario)
-        made.append(Simulator(CHECKOUT, folder, Path(sys.executable), path))
-        return made[-1].start()
-
-    yield start
-    for simulator in made:
-        simulator.stop()
 
 
 @pytest.fixture

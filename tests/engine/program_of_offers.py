@@ -1,11 +1,16 @@
 """The program of the engine tests: an `OfferGoLive` for each entry of offers.json."""
 
 import json
+import os
+import pkgutil
 from pathlib import Path
 
 import pulumi
 
-from providers.azure_marketplace import OfferGoLive
+from providers.azure_marketplace import OfferGoLive, offer_go_live
+
+if "PROVIDER_OF_TESTS" in os.environ:  # a mutant, for the tests of the tests
+    setattr(offer_go_live, "OfferGoLiveProvider", pkgutil.resolve_name(os.environ["PROVIDER_OF_TESTS"]))  # noqa: B010
 
 for name, arguments in json.loads(Path("offers.json").read_text()).items():
     timeout = arguments.pop("timeout", None)

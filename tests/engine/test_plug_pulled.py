@@ -132,6 +132,19 @@ def test_killed_and_run_again_there_is_one_go_live(
     assert project.resource("vm")["outputs"]["operation_id"] == golives(portal)[0]["id"]
 
 
+def test_the_proof_bites(project: Project, start: Callable[..., Running]) -> None:
+    """Without the lookup before the POST, the same history makes two."""
+    portal = start("vm")
+    declare(project, vm=offer())
+    project.environment["PROVIDER_OF_TESTS"] = "tests.host.provider_without_lookup:ProviderWithoutLookup"
+    up_until_killed(project, portal, before="answered", kind="both")
+    control(portal, "PATCH", f"/offers/{VM}/behaviour", {"mode": "at once"})
+    finish(portal, "vm")
+    recovered = project.up()
+    assert recovered.code == 0, recovered.text
+    assert len(golives(portal)) == 2
+
+
 @pytest.mark.parametrize(
     "fault",
     [

@@ -16,13 +16,21 @@ from typing import Any
 import dill
 import grpc
 from google.protobuf import empty_pb2, struct_pb2
+from pulumi.dynamic import ResourceProvider
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2, provider_pb2_grpc, status_pb2
 
 from tests.host.provider_of_tests import ProviderOfTests
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-PICKLED = base64.b64encode(dill.dumps(ProviderOfTests())).decode()
 PATIENCE = 60.0
+
+
+def pickled(provider: ResourceProvider) -> str:
+    """The provider as the engine hands it to the host, and as it stands in the state."""
+    return base64.b64encode(dill.dumps(provider)).decode()
+
+
+PICKLED = pickled(ProviderOfTests())
 URN = "urn:pulumi:test::test::pulumi-python:dynamic/test:Test::{}"
 
 
@@ -72,13 +80,18 @@ class Host:
 
     def check(self, name: str = "one", does: str = "nothing") -> Any:
         return self._stub.Check(
-            provider_pb2.CheckRequest(urn=URN.format(name), news=_properties({"does": does})), timeout=PATIENCE
+            provider_pb2.CheckRequest(urn=URN.format(name), news=_properties({"does": does}, PICKLED)), timeout=PATIENCE
         )
 
     def create(self, does: str, name: str = "one", timeout: float = 0.0) -> Any:
-        request = provider_pb2.CreateRequest(
-            urn=URN.format(name), properties=_properties({"does": does}), timeout=timeout
-        )
+        return self.create_with({"does": does}, name, timeout=timeout)
+
+    def create_with(
+        self, inputs: Mapping[str, Any], name: str = "one", *, provider: str = PICKLED, timeout: float = 0.0
+    ) -> Any:
+        """provider: pickled, as it stands in the state."""
+        properties = _properties(inputs, provider)
+        request = provider_pb2.CreateRequest(urn=URN.format(name), properties=properties, timeout=timeout)
         return self._stub.Create(request, timeout=PATIENCE)
 
     def cancel(self) -> None:
@@ -135,7 +148,7 @@ def until(holds: Any, patience: float = 20.0) -> None:
         time.sleep(0.02)
 
 
-def _properties(values: Mapping[str, Any]) -> struct_pb2.Struct:
+def _properties(values: Mapping[str, Any], provider: str) -> struct_pb2.Struct:
     properties = struct_pb2.Struct()
-    properties.update({"__provider": PICKLED, **values})
+    properties.update({"__provider": provider, **values})
     return properties
