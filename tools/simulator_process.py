@@ -22,6 +22,7 @@ from tools import processes
 HOST = "127.0.0.1"
 FIRST_PORT = 8088
 PATIENCE = 20.0  # seconds for it to start
+ATTEMPTS = 5  # at a port that nobody else takes meanwhile
 
 
 class DidNotStart(Exception):
@@ -79,6 +80,16 @@ class Simulator:
         """Starts it on the port of last time if that is free, so that the endpoint stays what it was."""
         self.folder.mkdir(parents=True, exist_ok=True)
         port = free_port([self._port_of_last_time(), FIRST_PORT])
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return self._start_on(port)
+            except DidNotStart:
+                if free_port([port]) == port:
+                    raise
+                port = free_port([])  # another process took it between the look and the start
+        return self._start_on(port)
+
+    def _start_on(self, port: int) -> Running:
         self.port_file.unlink(missing_ok=True)
         with self.log.open("a") as log:
             process = subprocess.Popen(

@@ -383,6 +383,22 @@ def test_two_checkouts_have_one_each(simulator: Simulator, tmp_path: Path) -> No
     assert simulator.running() == first
 
 
+def test_a_port_that_is_taken_at_the_last_moment_is_not_insisted_on(
+    simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = a_simulator(tmp_path / "two")
+    taken = other.start().port
+    looks: list[list[int]] = []
+
+    def too_early(wanted: list[int]) -> int:
+        looks.append(wanted)
+        return taken if len(looks) == 1 else free_port(wanted)
+
+    monkeypatch.setattr("tools.simulator_process.free_port", too_early)
+    assert simulator.start().port != taken
+    other.stop()
+
+
 def test_a_stale_record_is_neither_taken_for_it_nor_ended(simulator: Simulator) -> None:
     stranger = waits()
     simulator.folder.mkdir(parents=True)
