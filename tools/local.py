@@ -206,7 +206,7 @@ def local_environment(
         "VIRTUAL_ENV": str(checkout.venv),
         "NO_PROXY": ",".join(filter(None, no_proxy)),
         "PULUMI_HOME": str(checkout.home),
-        "PULUMI_BACKEND_URL": checkout.state.as_uri(),
+        "PULUMI_BACKEND_URL": backend(checkout.state),
         "PULUMI_CONFIG_PASSPHRASE": "",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
@@ -218,6 +218,15 @@ def local_environment(
         for name in ("ENDPOINT", "PRODUCT_INGESTION_ENDPOINT", "PARTNER_CENTER_ENDPOINT"):
             environment[f"AZUREMARKETPLACE_{name}"] = portal.endpoint
     return environment
+
+
+def backend(folder: Path) -> str:
+    """The address of a state in files.
+
+    Pulumi keeps a second file beside each, which it does not write whole or not at all: after a SIGKILL at the wrong
+    moment that is empty, and the state cannot be loaded ("EOF"). It does without them, when it is told to.
+    """
+    return f"{folder.as_uri()}?metadata=skip"
 
 
 def on_local_stack(checkout: Checkout, *command: str) -> int:

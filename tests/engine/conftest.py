@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from tools import get_pulumi, processes
-from tools.local import NOT_INHERITED
+from tools.local import NOT_INHERITED, backend
 from tools.simulator_process import Running
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -204,7 +204,7 @@ class Project:
             "NO_PROXY": "127.0.0.1,localhost",
             "no_proxy": "127.0.0.1,localhost",
             "PULUMI_HOME": str(self.folder.parent / "home"),
-            "PULUMI_BACKEND_URL": self.state_folder.as_uri(),
+            "PULUMI_BACKEND_URL": backend(self.state_folder),
             "PULUMI_CONFIG_PASSPHRASE": "",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",

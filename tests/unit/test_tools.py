@@ -213,7 +213,7 @@ def test_a_local_run_is_cut_off_from_the_users_own_settings(checkout: local.Chec
 
     assert "secret" not in environment.values()
     assert not any(name.startswith(("ARM_", "AZURE_", "PYTHONHOME")) for name in environment)
-    assert environment["PULUMI_BACKEND_URL"] == f"file://{checkout.root}/.local/pulumi/state"
+    assert environment["PULUMI_BACKEND_URL"] == f"file://{checkout.root}/.local/pulumi/state?metadata=skip"
     assert environment["PATH"] == f"{checkout.root}/.venv/bin:/pulumi:/usr/bin"
     assert environment["no_proxy"] == environment["NO_PROXY"] == "example.org,127.0.0.1,localhost"
     assert environment["LANG"] == "C"
