@@ -7,13 +7,12 @@ not matter. The documents and the wire clash in header names, casing and vocabul
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from urllib.parse import quote, unquote, urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
 from providers.azure_marketplace.errors import NotFound
 from providers.azure_marketplace.launch import instant
@@ -28,7 +27,7 @@ from providers.azure_marketplace.publishing import (
     Slot,
     Step,
 )
-from providers.azure_marketplace.text import plain
+from providers.azure_marketplace.tolerant import Percent, PlainText, Said, Text, Version, folded, objects, text_of
 from providers.azure_marketplace.transport import Answer, Transport, path_on
 
 __all__ = ["ADVICE", "API_VERSION", "AUDIENCE", "TITLE", "CloudPartnerPortal"]
@@ -178,16 +177,7 @@ def _items(answer: Answer) -> list[Mapping[str, Any]]:
     if not isinstance(body, (list, Mapping)):
         answer.unreadable("its answer is neither an object nor a list")
     items = body if isinstance(body, list) else [body]
-    return [_folded(item) for item in items if isinstance(item, Mapping)]
-
-
-def _folded(value: Any, depth: int = 0) -> Any:
-    """Keys in lower case all the way down: the documents, the samples and the wire disagree in casing."""
-    if isinstance(value, Mapping) and depth < 8:
-        return {str(key).lower(): _folded(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, list) and depth < 8:
-        return [_folded(item, depth + 1) for item in value]
-    return value
+    return [folded(item) for item in items if isinstance(item, Mapping)]
 
 
 def _listed(item: Mapping[str, Any]) -> Operation:
@@ -223,58 +213,19 @@ def _links(links: Sequence[_Link]) -> tuple[Link, ...]:
     return tuple(Link(link.displaytext, link.uri) for link in links if link.uri)
 
 
-# What the portal says. Tolerant: a member that is missing or of another type is as good as absent, and unknown members
-# are ignored, since no live service was seen and the samples contradict the tables.
-
-
-def _as_text(value: Any) -> str:
-    return value.strip() if isinstance(value, str) else ""
-
-
-def _as_plain(value: Any) -> str:
-    return plain(value) if isinstance(value, str) else ""
-
-
-def _as_version(value: Any) -> str | None:
-    """Whole numbers of any size, as JSON's numbers or as text."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, float):
-        return str(int(value)) if math.isfinite(value) and value == int(value) else None
-    if isinstance(value, int):
-        return str(value)
-    return plain(value, longest=100) or None if isinstance(value, str) else None
-
-
-def _as_percent(value: Any) -> int | None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    return min(100, max(0, int(value))) if number else None
-
-
-def _as_objects(value: Any) -> list[Any]:
-    return [item for item in value if isinstance(item, Mapping)][:200] if isinstance(value, list) else []
+# What the portal says. The samples contradict the tables, so it is read tolerantly.
 
 
 def _as_messages(value: Any) -> list[Any]:
     """NEW's table calls messages "array of strings", its own sample shows objects: both are taken."""
     if not isinstance(value, list):
         return []
-    return _as_objects([{"messagehtml": item} if isinstance(item, str) else item for item in value])
+    return objects([{"messagehtml": item} if isinstance(item, str) else item for item in value])
 
 
-_Text = Annotated[str, BeforeValidator(_as_text)]
-_Plain = Annotated[str, BeforeValidator(_as_plain)]
-_Version = Annotated[str | None, BeforeValidator(_as_version)]
-_Percent = Annotated[int | None, BeforeValidator(_as_percent)]
-
-
-class _Said(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class _Message(_Said):
-    messagehtml: _Plain = ""
-    level: _Plain = ""
+class _Message(Said):
+    messagehtml: PlainText = ""
+    level: PlainText = ""
 
     def neutral(self) -> Message:
         return Message(self.messagehtml, self.level.lower())
@@ -283,13 +234,13 @@ class _Message(_Said):
 _Messages = Annotated[list[_Message], BeforeValidator(_as_messages)]
 
 
-class _Step(_Said):
-    id: _Plain = ""
-    stepname: _Plain = ""
-    status: _Plain = ""
-    estimatedtimeframe: _Plain = ""
-    progresspercentage: _Percent = None
-    processpercentage: _Percent = Field(default=None, description="the property table's name for it")
+class _Step(Said):
+    id: PlainText = ""
+    stepname: PlainText = ""
+    status: PlainText = ""
+    estimatedtimeframe: PlainText = ""
+    progresspercentage: Percent = None
+    processpercentage: Percent = Field(default=None, description="the property table's name for it")
     messages: _Messages = Field(default_factory=list)
 
     def neutral(self) -> Step:
@@ -305,48 +256,48 @@ class _Step(_Said):
         )
 
 
-class _Link(_Said):
-    displaytext: _Plain = ""
-    uri: _Plain = ""
+class _Link(Said):
+    displaytext: PlainText = ""
+    uri: PlainText = ""
 
 
-_Links = Annotated[list[_Link], BeforeValidator(_as_objects)]
+_Links = Annotated[list[_Link], BeforeValidator(objects)]
 
 
-class _Detail(_Said):
+class _Detail(Said):
     """portal-api 3.2 [D]."""
 
-    status: _Plain = ""
-    offerversion: _Version = None
+    status: PlainText = ""
+    offerversion: Version = None
     messages: _Messages = Field(default_factory=list)
-    steps: Annotated[list[_Step], BeforeValidator(_as_objects)] = Field(default_factory=list)
+    steps: Annotated[list[_Step], BeforeValidator(objects)] = Field(default_factory=list)
     previewlinks: _Links = Field(default_factory=list)
     livelinks: _Links = Field(default_factory=list)
 
 
-class _Listed(_Said):
+class _Listed(Said):
     """portal-api 3.1 [D]. The property table's names stand beside the sample's."""
 
-    id: _Text = ""
-    submissiontype: _Text = ""
-    submissionstate: _Text = ""
-    status: _Text = ""
-    slot: _Text = ""
-    offerversion: _Version = None
-    changedtime: _Text = ""
-    lastactiondatetime: _Text = ""
-    createddatetime: _Text = ""
+    id: Text = ""
+    submissiontype: Text = ""
+    submissionstate: Text = ""
+    status: Text = ""
+    slot: Text = ""
+    offerversion: Version = None
+    changedtime: Text = ""
+    lastactiondatetime: Text = ""
+    createddatetime: Text = ""
 
 
-class _Offer(_Said):
+class _Offer(Said):
     """portal-api 3.4 [D]. retrieve-specific-offer's sample has changedTime inside definition."""
 
-    version: _Version = None
+    version: Version = None
     definition: Annotated[dict[str, Any], BeforeValidator(lambda value: value if isinstance(value, dict) else {})] = (
         Field(default_factory=dict)
     )
-    own_changedtime: _Text = Field(default="", alias="changedtime")
+    own_changedtime: Text = Field(default="", alias="changedtime")
 
     @property
     def changedtime(self) -> str:
-        return self.own_changedtime or _as_text(self.definition.get("changedtime"))
+        return self.own_changedtime or text_of(self.definition.get("changedtime"))

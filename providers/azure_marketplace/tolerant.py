@@ -1,0 +1,72 @@
+"""How what an API says is read: a member that is missing or of another type is as good as absent. Pure.
+
+No live service was seen, and the documents, the samples and the wire contradict each other: unknown members are
+ignored, keys are compared in lower case, and nothing that is said can make the reading fail.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+from providers.azure_marketplace.text import plain
+
+__all__ = ["Objects", "Percent", "PlainText", "Said", "Text", "Version", "folded", "objects", "text_of"]
+
+DEEPEST = 12
+MOST = 200
+"""Entries of one list that are looked at."""
+
+
+def folded(value: Any, depth: int = 0) -> Any:
+    """Keys in lower case all the way down: the documents, the samples and the wire disagree in casing."""
+    if isinstance(value, Mapping) and depth < DEEPEST:
+        return {str(key).lower(): folded(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list) and depth < DEEPEST:
+        return [folded(item, depth + 1) for item in value]
+    return value
+
+
+def objects(value: Any) -> list[Any]:
+    """The objects of a list."""
+    return [item for item in value if isinstance(item, Mapping)][:MOST] if isinstance(value, list) else []
+
+
+def text_of(value: Any) -> str:
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _plain(value: Any) -> str:
+    return plain(value) if isinstance(value, str) else ""
+
+
+def _version(value: Any) -> str | None:
+    """Whole numbers of any size, as JSON's numbers or as text."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float):
+        return str(int(value)) if math.isfinite(value) and value == int(value) else None
+    if isinstance(value, int):
+        return str(value)
+    return plain(value, longest=100) or None if isinstance(value, str) else None
+
+
+def _percent(value: Any) -> int | None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return min(100, max(0, int(value))) if number else None
+
+
+Text = Annotated[str, BeforeValidator(text_of)]
+PlainText = Annotated[str, BeforeValidator(_plain)]
+Version = Annotated[str | None, BeforeValidator(_version)]
+Percent = Annotated[int | None, BeforeValidator(_percent)]
+Objects = BeforeValidator(objects)
+
+
+class Said(BaseModel):
+    """Something that an API said. Members are named in lower case."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
