@@ -110,7 +110,9 @@ def ensure_environment(checkout: Checkout, wanted: Environment | None = None) ->
     log = checkout.local / "pip.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [str(environment.python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    command += ["--progress-bar=off", "--require-hashes", "-r", str(environment.requirements)]
+    # The requirements are whole: nothing is to be resolved. (Older pips resolve `coverage[toml]` beside the pinned
+    # `coverage`, and take the newest, which has no hash here.)
+    command += ["--progress-bar=off", "--require-hashes", "--no-deps", "-r", str(environment.requirements)]
     with log.open("w") as sink:
         code = subprocess.run(
             command,
