@@ -12,6 +12,7 @@
     |  |  |- Unauthorized       401
     |  |  |- Forbidden          403
     |  |  |- NotFound           404
+    |  |  |- WrongApi           the offer is published through another API
     |  |  `- Conflict           409: something else runs on the offer
     |  |- Unreadable            an answer that cannot be understood
     |  `- UntrustedAddress      the API pointed to another host; the token was not sent there
@@ -55,6 +56,7 @@ __all__ = [
     "Unauthorized",
     "Unreadable",
     "UntrustedAddress",
+    "WrongApi",
 ]
 
 
@@ -166,6 +168,12 @@ class Forbidden(Refused):
 
 class NotFound(Refused):
     """404: no such publisher, offer, slot or operation, or not visible to this identity."""
+
+
+class WrongApi(Refused):
+    """The offer is published through another API, by its type. about: the input to change."""
+
+    about = "api"
 
 
 class Conflict(Refused):

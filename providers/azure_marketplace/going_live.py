@@ -51,6 +51,7 @@ from providers.azure_marketplace.publishing import (
     PublishingApi,
     Slot,
     Status,
+    same,
 )
 from providers.azure_marketplace.sight import Sight, covers, drifted, newer, since
 
@@ -173,6 +174,11 @@ class GoingLive:
         Raises `LaunchError` (with `launch` where the state has something to learn), `PublishingError`,
         `SignInFailed` or `Interrupted`; whichever it is, running it again is safe.
         """
+        if recorded and recorded.operation_id and not self._api.owns(recorded.operation_id):
+            # Recorded when the offer was published through another API.
+            if not request.changed and _stands(recorded, request):
+                return recorded
+            recorded = replace(recorded, operation_id=None) if recorded.status.ended else None
         if recorded and recorded.operation_id and not recorded.status.ended:
             launch, was_running = self._resume(request, recorded, deadline)
             if not launch.status.ended:
@@ -236,7 +242,7 @@ class GoingLive:
             operation_id = recorded.operation_id
             operation = self._patiently(lambda: self._api.operation(offer, operation_id), deadline)
         except NotFound:
-            listed = [item for item in sight.operations if item.id == recorded.operation_id]
+            listed = [item for item in sight.operations if same(item.id, recorded.operation_id)]
             if not listed:
                 return launch
             operation = listed[0]
@@ -351,7 +357,8 @@ class GoingLive:
             raise LaunchRefused(
                 f"There is no offer {offer.offer_id!r} of publisher {offer.publisher_id!r}, or this identity may not "
                 "see it: nothing was submitted",
-                next_step="Check publisher_id and offer_id; they are the ids in the offer's address, not its title.",
+                next_step="Check publisher_id and offer_id (they are the ids in the offer's address, not its title), "
+                "and api: not every offer is published through this one.",
             )
         live = f" (version {sight.live_version} is live)" if sight.live_version else ""
         raise LaunchRefused(
@@ -458,7 +465,7 @@ class GoingLive:
         """Look until the answer settles: the go-live that began since `before`; None when none provably did."""
         started = self._clock.monotonic()
         give_up_at = min(deadline, started + 4 * self._limits.settle)
-        attempt = same = 0
+        attempt = quiet_looks = 0
         retry_after = error.retry_after
         while True:
             attempt += 1
@@ -470,14 +477,14 @@ class GoingLive:
                 if found:
                     return found
                 # A publish to preview that somebody began meanwhile, or a go-live under another name: not settled.
-                same = 0 if new else same + 1
-                quiet = same >= 3 and self._clock.monotonic() >= started + self._limits.settle
+                quiet_looks = 0 if new else quiet_looks + 1
+                quiet = quiet_looks >= 3 and self._clock.monotonic() >= started + self._limits.settle
                 if quiet and self._api.live(offer) == before.live:
                     return None
             except Interrupted:
                 self._wait_out(offer, 0)
             except (PublishingError, SignInFailed):
-                same = 0
+                quiet_looks = 0
             if self._clock.monotonic() >= give_up_at:
                 raise LaunchUnknown(
                     f"It cannot be told yet whether {offer} is going live: {error.what}",
@@ -602,11 +609,11 @@ class GoingLive:
             return self._api.operation(offer, operation_id)
         except NotFound:
             go_lives = [item for item in self._api.operations(offer) if item.kind is Kind.GO_LIVE]
-            same = [item for item in go_lives if item.id == operation_id]
+            listed = [item for item in go_lives if same(item.id, operation_id)]
             # Only one runs at a time: the first that changed since this one was submitted is this one. A list that
             # lags behind may show an older one as running still.
             first = since(launch.submitted_at, go_lives)[-1:]
-            for found in (same, first):
+            for found in (listed, first):
                 if found:
                     return found[0]
             weather.nowhere(self._clock.monotonic())
@@ -681,7 +688,7 @@ class GoingLive:
             self._observer.warn(f"{request.offer} went live, but its versions could not be read: {error}")
             return launch
         if not ours:
-            operation = next((item for item in sight.operations if item.id == launch.operation_id), None)
+            operation = next((item for item in sight.operations if same(item.id, launch.operation_id)), None)
             if operation and covers(operation, sight) is False:
                 return None
         return replace(

@@ -23,6 +23,7 @@ __all__ = [
     "Slot",
     "Status",
     "Step",
+    "same",
 ]
 
 
@@ -92,7 +93,8 @@ class Link:
 class Operation:
     """One long-running operation of an offer.
 
-    id: what the client finds the operation by; opaque to everybody else; stands in users' state.
+    id: what the client finds the operation by; opaque to everybody else; stands in users' state. What follows a `#`
+    helps the client to watch it, and is no part of what it is (see `same`).
     version: the version that it takes (or took) live, numbered as the preview slot is; None where not told.
     changed_at: when the API last changed it (UTC); None where not told.
     word: the API's own word for the status. recognised: False for a word nobody knows; it counts as running.
@@ -111,6 +113,11 @@ class Operation:
     live_links: tuple[Link, ...] = ()
     preview_links: tuple[Link, ...] = ()
     retry_after: float | None = None
+
+
+def same(one: str | None, other: str | None) -> bool:
+    """Whether two ids are of one operation."""
+    return one is not None and other is not None and one.partition("#")[0] == other.partition("#")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +162,9 @@ class PublishingApi(Protocol):
 
     def operations(self, offer: OfferKey) -> Sequence[Operation]:
         """The offer's operations, newest first: go-lives and publishes to preview, running and ended."""
+
+    def owns(self, operation_id: str) -> bool:
+        """Whether the id is one of this API's, by its form: a state may hold one of another API, from before."""
 
     def operation(self, offer: OfferKey, operation_id: str) -> Operation:
         """One operation, with its steps."""

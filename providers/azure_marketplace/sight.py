@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from providers.azure_marketplace.launch import Launch
-from providers.azure_marketplace.publishing import Kind, Operation, Slot
+from providers.azure_marketplace.publishing import Kind, Operation, Slot, same
 
 __all__ = ["Sight", "covers", "drifted", "newer", "since"]
 
@@ -38,18 +38,18 @@ class Sight:
         if found is None or recorded is None or not recorded.status.ended:
             return found
         older = found.changed_at and recorded.submitted_at and found.changed_at < recorded.submitted_at
-        return None if found.id == recorded.operation_id or older else found
+        return None if same(found.id, recorded.operation_id) or older else found
 
     def begun_since(self, before: Sight, recorded: Launch | None) -> list[Operation]:
         """What the list shows that it did not show before, and that is not just an older operation shown late."""
-        known = {operation.id for operation in before.operations}
+        known = [operation.id for operation in before.operations]
         submitted_at = recorded.submitted_at if recorded else None
         if recorded and recorded.operation_id:
-            known.add(recorded.operation_id)
+            known.append(recorded.operation_id)
         return [
             operation
             for operation in self.operations
-            if operation.id not in known
+            if not any(same(operation.id, one) for one in known)
             and not (submitted_at and operation.changed_at and operation.changed_at < submitted_at)
         ]
 
@@ -65,7 +65,7 @@ class Sight:
 def covers(operation: Operation, sight: Sight) -> bool | None:
     """Whether a go-live took (or takes) live what stands in preview now; None when that cannot be told."""
     newest = next((item for item in sight.operations if item.kind is not Kind.UNKNOWN), None)
-    is_newest = newest is not None and newest.id == operation.id
+    is_newest = newest is not None and same(newest.id, operation.id)
     if sight.preview is None:
         # Nothing is left in preview: it was taken live, and nothing was published since.
         return True if is_newest and sight.live is not None else None
@@ -87,7 +87,7 @@ def newer(recorded: Launch | None, go_lives: Sequence[Operation]) -> Sequence[Op
     if recorded is None:
         return go_lives
     for index, operation in enumerate(go_lives):
-        if operation.id == recorded.operation_id:
+        if same(operation.id, recorded.operation_id):
             return go_lives[:index]
     if recorded.operation_id is None:
         return since(recorded.finished_at, go_lives) if recorded.finished_at else go_lives

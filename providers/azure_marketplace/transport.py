@@ -364,9 +364,29 @@ def _words(answer: Answer) -> str:
     text = answer.body.decode("utf-8", "replace")
     try:
         body = json.loads(text)
+        if isinstance(body, str):  # an error of the service behind it, handed on as text that holds JSON
+            body = json.loads(body[body.index("{") : body.rindex("}") + 1])
     except (ValueError, RecursionError):
-        return plain(text, longest=400)
+        return _wrapped(text) or plain(text, longest=400)
     return plain("; ".join(_said(body)), longest=600)
+
+
+def _wrapped(text: str) -> str:
+    """The words of JSON within text, as one API hands on what another one said; empty where there are none."""
+    begin, end = text.find("{"), text.rfind("}")
+    try:
+        said = _said(json.loads(text[begin : end + 1].replace('\\"', '"') if begin >= 0 else ""))
+    except (ValueError, RecursionError):
+        return ""
+    return plain("; ".join(said), longest=600)
+
+
+def _by_field(errors: Any) -> list[str]:
+    """`{"x-ms-publisherId": ["... is required"]}`, as ASP.NET tells what is wrong with a request."""
+    if not isinstance(errors, Mapping):
+        return []
+    listed = [words for value in list(errors.values())[:5] if isinstance(value, list) for words in value[:3]]
+    return [words for words in listed if isinstance(words, str)]
 
 
 def _said(body: Any, depth: int = 0) -> list[str]:
@@ -388,7 +408,7 @@ def _said(body: Any, depth: int = 0) -> list[str]:
     if message:
         code = folded.get("code")
         own = [f"{code}: {message}" if isinstance(code, str) and code else message]
-        return own + _said(folded.get("details"), depth + 1)
+        return own + _said(folded.get("details"), depth + 1) + _by_field(folded.get("errors"))
     if "error" in folded:
         service = folded.get("servicename")
         said = _said(folded["error"], depth + 1)

@@ -125,6 +125,9 @@ class WorldApi:
         shown = [_neutral(operation, running) for operation, running in listed]
         return sorted(shown, key=lambda operation: operation.changed_at or EPOCH, reverse=True)
 
+    def owns(self, operation_id: str) -> bool:
+        return operation_id.startswith("op-")
+
     def operation(self, offer: OfferKey, operation_id: str) -> Operation:
         self._read("operation")
         with _refusals():

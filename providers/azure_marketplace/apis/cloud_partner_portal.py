@@ -89,6 +89,9 @@ class CloudPartnerPortal:
             return [operation for _, operation in sorted(dated, key=lambda pair: pair[0], reverse=True)]
         return operations
 
+    def owns(self, operation_id: str) -> bool:
+        return operation_id.startswith("/") or "/" not in operation_id
+
     def operation(self, offer: OfferKey, operation_id: str) -> Operation:
         answer = self._http.get(_operation_path(offer, operation_id), doing=f"show the operation of {offer}")
         items = _items(answer)
