@@ -179,7 +179,7 @@ class GoingLive:
             if not request.changed and stands(recorded, request.pin):
                 return recorded
             recorded = replace(recorded, operation_id=None) if recorded.status.ended else None
-        if recorded and recorded.operation_id and (recorded.adopted or not recorded.status.ended):
+        if recorded and recorded.operation_id and not recorded.status.ended:
             launch, was_running = self._resume(request, recorded, deadline)
             if not launch.status.ended:
                 return launch
@@ -192,8 +192,14 @@ class GoingLive:
                     f"The earlier go-live of {request.offer} ended as {launch.status.value}; it was for other inputs."
                 )
             recorded = launch
-        elif recorded and not request.changed and stands(recorded, request.pin):
-            return recorded
+        elif recorded and not request.changed:
+            if stands(recorded, request.pin):
+                return recorded
+            # A refresh saw the end of one that was begun for somebody else.
+            seen = recorded.adopted and recorded.status is Status.SUCCEEDED
+            concluded = self._conclude(request, recorded) if seen else None
+            if concluded:
+                return concluded
         while True:
             launch, fresh = self._begin(request, recorded, deadline)
             if launch.operation_id is None:
@@ -696,7 +702,7 @@ class GoingLive:
         itself. A success stays one even if the slots cannot be read any more.
         """
         if launch.status is not Status.SUCCEEDED:
-            self._raise_ended(request.offer, launch)
+            self._raise_ended(request.offer, replace(launch, adopted=False))
         try:
             sight = self._look(request.offer, self._clock.monotonic() + self._limits.patience)
         except (PublishingError, SignInFailed, Interrupted) as error:
