@@ -35,7 +35,9 @@ class _Body(BaseModel):
 class _OfferBody(_Body):
     preview: int | None = 1
     production: int | None = None
-    offer_type: str = "microsoft-azure-virtualmachines"
+    api: str | list[str] = "cloudPartnerPortal"
+    product_id: str | None = None
+    offer_type: str | None = None
     definition: dict[str, Any] | None = None
     behaviour: dict[str, Any] = Field(default_factory=dict)
 
@@ -198,7 +200,7 @@ class Control:
         return Answer(200, self._offer_json(self._s.world.offer(*_names(call))))
 
     def put_offer(self, call: Call) -> Answer:
-        """Make or replace an offer: {preview, production, offer_type, definition, behaviour}."""
+        """Make or replace an offer: {api, preview, production, offer_type, definition, product_id, behaviour}."""
         body = _OfferBody.model_validate(_json(call))
         spec = OfferSpec(offer="/".join(_names(call)), **body.model_dump())
         offer = self._s.world.add_offer(
@@ -208,6 +210,8 @@ class Control:
             behaviour=self._s.world.defaults.changed(spec.behaviour),
             offer_type_id=spec.offer_type,
             definition=spec.definition,
+            apis=spec.api,
+            product_id=spec.product_id,
         )
         return Answer(200, self._offer_json(offer))
 
@@ -418,6 +422,8 @@ class Control:
         return {
             "publisher": offer.publisher_id,
             "offer": offer.offer_id,
+            "api": list(offer.apis),
+            "product_id": offer.product_id,
             "offer_type": offer.offer_type_id,
             "draft": data["draft"],
             "preview": data["preview"],
@@ -427,6 +433,7 @@ class Control:
             "running": None if offer.running is None else offer.running.id,
             "behaviour": offer.behaviour.model_dump(),
             "operations": [self._operation_json(operation) for operation in offer.operations],
+            "jobs": [self._operation_json(job) for job in offer.jobs],
         }
 
     def _operation_answer(self, operation: Operation) -> Answer:

@@ -96,6 +96,8 @@ class Simulation:
                 behaviour=s.behaviour_of(spec),
                 offer_type_id=spec.offer_type,
                 definition=spec.definition,
+                apis=spec.api,
+                product_id=spec.product_id,
             )
         self.tokens.restricted = s.tokens is not None
         for token in s.tokens or ():
