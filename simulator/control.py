@@ -72,6 +72,7 @@ class _TokenBody(_Body):
     token: str = Field(min_length=1)
     publishers: list[str] | None = None
     expires_in: float | None = None
+    audience: str | None = None
 
 
 class _PublisherBody(_Body):
@@ -357,11 +358,11 @@ class Control:
         return self.tokens(call)
 
     def add_token(self, call: Call) -> Answer:
-        """Accept a token: {token, publishers, expires_in}."""
+        """Accept a token: {token, publishers, expires_in, audience}."""
         body = _TokenBody.model_validate(_json(call))
         until = None if body.expires_in is None else self._s.clock.now() + body.expires_in
         publishers = None if body.publishers is None else tuple(body.publishers)
-        self._s.tokens.add(body.token, publishers=publishers, expires_at=until)
+        self._s.tokens.add(body.token, publishers=publishers, expires_at=until, audience=body.audience)
         return self.tokens(call)
 
     def revoke_token(self, call: Call) -> Answer:

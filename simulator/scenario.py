@@ -76,6 +76,7 @@ class TokenSpec(_Strict):
     value: str = Field(min_length=1)
     publishers: list[str] | None = None
     expires_in: float | None = None  # seconds from the start
+    audience: str | None = None  # the API that it is for, such as https://graph.microsoft.com; default: all
 
 
 class ClockSpec(_Strict):
