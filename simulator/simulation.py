@@ -96,12 +96,14 @@ class Simulation:
                 behaviour=s.behaviour_of(spec),
                 offer_type_id=spec.offer_type,
                 definition=spec.definition,
+                apis=spec.api,
+                product_id=spec.product_id,
             )
         self.tokens.restricted = s.tokens is not None
         for token in s.tokens or ():
             until = None if token.expires_in is None else self.clock.now() + token.expires_in
             publishers = None if token.publishers is None else tuple(token.publishers)
-            self.tokens.add(token.value, publishers=publishers, expires_at=until)
+            self.tokens.add(token.value, publishers=publishers, expires_at=until, audience=token.audience)
         self.faults.replace(s.faults, seed=s.seed)
 
     def _load(self, path: Path) -> None:
@@ -118,7 +120,7 @@ class Simulation:
         self.world.publishers.update({k: v for k, v in publishers.items() if k not in self.world.publishers})
         for key, offer in fresh.items():
             known = self.world.offers.setdefault(key, offer)
-            known.behaviour = offer.behaviour
+            known.behaviour, known.apis = offer.behaviour, offer.apis
 
     def _clock_state(self) -> dict[str, Any]:
         return {
