@@ -423,16 +423,16 @@ class GoingLive:
         if sight.preview is None:
             self._refuse_without_preview(offer, sight)
         overtaken = sight.preview.overtaken
-        if sight.preview.spent and not (request.triggered and overtaken):
-            took = next((item for item in sight.go_lives if item.version == sight.preview_version), None)
-            return (Action.ADOPT, took) if took and took.status is Status.SUCCEEDED else (Action.NOTHING, None)
-        if overtaken and (pin is None or sight.preview.spent):
+        if overtaken and pin is None:
             raise LaunchRefused(
                 f"The preview of {offer}, version {sight.preview_version}, is not its latest any more: "
                 f"{self._became_of(offer, overtaken)}. Nothing was submitted",
                 next_step="Publish it to preview, and wait until the preview is ready; or set offer_version to "
                 f"{sight.preview_version} if this very version is to go live.",
             )
+        if sight.preview.spent:
+            took = next((item for item in sight.go_lives if covers(item, sight)), None)
+            return (Action.ADOPT, took) if took else (Action.NOTHING, None)
         return Action.SUBMIT, None
 
     def _refuse_without_preview(self, offer: OfferKey, sight: Sight) -> NoReturn:
@@ -465,7 +465,8 @@ class GoingLive:
 
     def _became_of(self, offer: OfferKey, published: Operation) -> str:
         """What has become of a publish to preview, in words."""
-        what = f"a publish of it to preview (version {published.version or 'unknown'})"
+        kind = "a go-live" if published.kind is Kind.GO_LIVE else "a publish to preview"
+        what = f"{kind} of version {published.version or 'unknown'}"
         if not published.status.ended:
             return f"{what} is running"
         return f"{what} {published.status.value}{self._reasons(offer, published.id)}"

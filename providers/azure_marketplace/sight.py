@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from providers.azure_marketplace.launch import Launch
-from providers.azure_marketplace.publishing import Kind, Operation, Slot, same
+from providers.azure_marketplace.publishing import Kind, Operation, Slot, Status, same
 
 __all__ = ["Sight", "covers", "drifted", "newer", "since"]
 
@@ -69,6 +69,10 @@ def covers(operation: Operation, sight: Sight) -> bool | None:
     if sight.preview is None:
         # Nothing is left in preview: it was taken live, and nothing was published since.
         return True if is_newest and sight.live is not None else None
+    if sight.preview.spent:
+        # What stands there is live: taken there by the latest go-live that came to anything.
+        done = next((item for item in sight.go_lives if item.status is Status.SUCCEEDED), None)
+        return done is not None and same(done.id, operation.id)
     version, wanted = operation.version, sight.preview_version
     if version is not None and version == wanted:
         return True

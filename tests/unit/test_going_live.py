@@ -24,7 +24,7 @@ def stack_on(**behaviour: object) -> tuple[Stack, World, WorldApi, FakeClock]:
     clock = FakeClock()
     world = world_with(clock, **behaviour)
     api = WorldApi(world, clock)
-    return Stack(api, clock), world, api, clock
+    return Stack(lambda: api, clock), world, api, clock
 
 
 def status_of(stack: Stack) -> Status | None:
@@ -299,8 +299,7 @@ def test_a_conflict_with_a_publish_is_told() -> None:
 
 
 def test_a_plain_refusal_is_told_and_records_nothing() -> None:
-    stack, _, _, _ = stack_on(golive_unchanged=400)
-    world = stack.api.world  # type: ignore[attr-defined]
+    stack, world, _, _ = stack_on(golive_unchanged=400)
     world.add_offer("contoso", "vm", preview=7, production=7, behaviour=world.offer("contoso", "vm").behaviour)
     assert isinstance(stack.up(), Refused)
     assert stack.state is None

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from pydantic import BeforeValidator, Field
 
-from providers.azure_marketplace.errors import NotFound, PublishingError, Unanswered, Unreadable
+from providers.azure_marketplace.errors import Conflict, NotFound, PublishingError, Unanswered, Unreadable
 from providers.azure_marketplace.launch import instant
 from providers.azure_marketplace.offer_types import refuse_wrong_type
 from providers.azure_marketplace.publishing import (
@@ -106,13 +106,25 @@ class PartnerCenter:
         return shown if shown.status.ended else replace(shown, steps=self._steps(offer, path))
 
     def submit(self, offer: OfferKey, preview: Slot | None) -> Accepted:
-        """`promote` [D]; 200, and what it answers is not needed. Its precondition is what `preview` shows."""
+        """`promote` [D]; 200, and what it answers is not needed."""
         product = before_sending(lambda: self._product(offer))
         if product is None or preview is None or preview.version is None:
             raise NotFound(f"{TITLE} shows no preview of {offer} that could go live", next_step=ADVICE[404])
         path = f"products/{product}/submissions/{quote(preview.version, safe='')}"
+        before_sending(lambda: self._check_ready(offer, path))
         answer = self._http.post(f"/{path}/promote", doing=f"take {offer} live", body={})
         return Accepted(path, at=answer.date, retry_after=answer.retry_after)
+
+    def _check_ready(self, offer: OfferKey, path: str) -> None:
+        """Raise `Conflict` where the submission itself is not what `promote` demands [O]: a list may show that late."""
+        try:
+            submission = self._submission(offer, path)
+        except NotFound:
+            return
+        _, status, _ = submission.outcome
+        if not submission.is_ready or not status.ended:
+            words = f"{submission.state} {submission.substate}"
+            raise Conflict(f"{path} of {offer} is not ready to be promoted (any more): it is {words}", status=409)
 
     def _product(self, offer: OfferKey, *, anew: bool = False) -> str | None:
         """The product's id; None when there is no such offer."""
@@ -157,7 +169,8 @@ class PartnerCenter:
             submission = _Submission.of(product, {**object_of(answer), "id": number})
             if not submission.state:
                 answer.unreadable("its answer has no state")
-        except (NotFound, Unanswered, Unreadable):
+        except (NotFound, Unanswered, Unreadable) as error:
+            error.next_step = ""  # the offer is there: submissions are not found for a while at times
             found = next((item for item in self._submissions(offer) if item.id == number), None)
             if found is None:
                 raise
@@ -319,11 +332,10 @@ class _Submission(Said):
     @property
     def _waiting(self) -> tuple[Kind, Status, bool]:
         """It stands in preview: it waits for the publisher, or has just been promoted."""
-        if self._promote in _FAILED:
-            return Kind.GO_LIVE, Status.FAILED, True
-        if self._promote and self._promote not in _CANCELED:
-            return Kind.GO_LIVE, Status.RUNNING, True
-        return Kind.PREVIEW, Status.SUCCEEDED, True
+        if not self._promote:
+            return Kind.PREVIEW, Status.SUCCEEDED, True
+        ended = {**dict.fromkeys(_FAILED, Status.FAILED), **dict.fromkeys(_CANCELED, Status.CANCELED)}
+        return Kind.GO_LIVE, ended.get(self._promote, Status.RUNNING), True
 
     @property
     def is_ready(self) -> bool:
@@ -341,10 +353,14 @@ class _Submission(Said):
 
     @property
     def overtakes(self) -> bool:
-        """Whether it takes the place of an older preview: one that is being made, or has failed. A draft does not."""
+        """Whether it takes the place of an older preview: one that is being made, or that failed on its way.
+
+        A draft does not, nor does one that was cancelled before it became a preview.
+        """
         kind, status, _ = self.outcome
         begun = kind is Kind.PREVIEW and status is Status.RUNNING and _word(self.substate) != "indraft"
-        return (begun or status is Status.FAILED) and not self.is_ready
+        lost = kind is Kind.GO_LIVE and status is Status.CANCELED and _word(self.state) != "archived"
+        return (begun or lost or status is Status.FAILED) and not self.is_ready
 
     def neutral(self) -> Operation:
         kind, status, recognised = self.outcome

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from pydantic import Field
 
-from providers.azure_marketplace.errors import NotFound, PublishingError, Refused, Unanswered, Unreadable
+from providers.azure_marketplace.errors import Conflict, NotFound, PublishingError, Refused, Unanswered, Unreadable
 from providers.azure_marketplace.launch import instant
 from providers.azure_marketplace.offer_types import refuse_wrong_type
 from providers.azure_marketplace.polling import status_of_word
@@ -58,18 +58,24 @@ ADVICE: Mapping[int | str, str] = {
 }
 """What to do about a refusal, by status, or by what its words contain."""
 
-_DOUBTS = 3
-"""Readings for which a job that has ended is not believed while the list of submissions says otherwise."""
+_DOUBT = 2
+"""Intervals of a job's questions for which it and the list of submissions, which may lag, may contradict each other
+before one of them is believed."""
+_ABOUT_ANOTHER = re.compile(r"in[ -]?progress|already", re.IGNORECASE)
+"""What a job says that was refused for a submission that is under way [O]."""
 
 
 @dataclass(slots=True)
 class _Asked:
-    """What is remembered of one job. at: when it was last asked, on the monotonic clock."""
+    """What is remembered of one job, by the monotonic clock.
+
+    at: when it was last asked. doubted_since: since when the list of submissions has contradicted it.
+    """
 
     at: float
     said: _Job | None = None
     error: PublishingError | None = None
-    doubts: int = 0
+    doubted_since: float | None = None
 
 
 class ProductIngestion:
@@ -131,8 +137,12 @@ class ProductIngestion:
         if asked is None or asked.said is None:
             return self._listed(offer, submission, job, asked.error if asked else None)
         status, recognised = asked.said.outcome
-        if status.ended and self._doubted(offer, submission, status, asked):
-            status = Status.RUNNING
+        if status.ended:
+            shown, doubted = self._borne_out(offer, submission, asked)
+            if shown is not None and asked.said.is_about_another:
+                # Refused for a go-live of this very submission: that one is what is wanted.
+                return replace(shown, retry_after=self._job_interval)
+            status = Status.RUNNING if doubted else status
         return Operation(
             id=_id(submission, status, job),
             kind=Kind.GO_LIVE,
@@ -150,6 +160,7 @@ class ProductIngestion:
         if product is None or preview is None or preview.version is None:
             raise NotFound(f"{TITLE} shows no preview of {offer} that could go live", next_step=ADVICE[404])
         submission = f"submission/{product}/{preview.version}"
+        before_sending(lambda: self._refuse_begun(offer, submission))
         body = {
             "$schema": SCHEMA.format("configure"),
             "resources": [
@@ -167,6 +178,16 @@ class ProductIngestion:
         except Unreadable:
             job = ""  # accepted, says the status; the list of submissions shows it
         return Accepted(f"{submission}#{job}" if job else submission, at=answer.date, retry_after=answer.retry_after)
+
+    def _refuse_begun(self, offer: OfferKey, submission: str) -> None:
+        """Raise `Conflict` where the submission itself is shown going live already, which a list may show late."""
+        try:
+            answer = self._http.get(f"/{submission}{_versioned()}", doing=f"show the submission of {offer}")
+            shown = _Submission.model_validate(object_of(answer))
+        except NotFound:
+            return
+        if shown.is_live and shown.status not in _CAME_TO_NOTHING:
+            raise Conflict(f"{submission} of {offer} is going live already, or is live", status=409)
 
     def _product(self, offer: OfferKey, *, anew: bool = False) -> str | None:
         """The product's durable id without its `product/`; None when there is no such offer: an empty list [O]."""
@@ -221,41 +242,71 @@ class ProductIngestion:
                 answer.unreadable("its answer has no status")
             asked.said = said
         except (Unanswered, Unreadable, Refused) as error:
+            if isinstance(error, NotFound):
+                error.next_step = ""  # the offer is there: jobs are not found for a while at times
             asked.error = error
         return asked
 
-    def _doubted(self, offer: OfferKey, submission: str, status: Status, asked: _Asked) -> bool:
-        """Whether the list of submissions does not bear out (yet) that the job has ended so.
+    def _borne_out(self, offer: OfferKey, submission: str, asked: _Asked) -> tuple[Operation | None, bool]:
+        """What the list of submissions shows of a job that has ended, and whether that contradicts it (yet).
 
-        A success is one when the submission is shown live; anything else is one when none is shown running.
+        A success is one when a submission is shown live; anything else is one when none is shown running.
         """
-        if asked.doubts >= _DOUBTS:
-            return False
-        shown: Operation | None
         try:
             shown = self._shown(offer, submission)
+            unread = False
         except PublishingError:
-            asked.doubts += 1
-            return True
-        if status is Status.SUCCEEDED:
-            doubted = shown is None or shown.status is not Status.SUCCEEDED
+            shown, unread = None, True
+        said = asked.said.outcome[0] if asked.said else Status.RUNNING
+        if shown is None or said is Status.SUCCEEDED:
+            about_another = asked.said is not None and asked.said.is_about_another
+            doubted = unread or about_another or (said is Status.SUCCEEDED and not _succeeded(shown))
         else:
-            doubted = shown is not None and not shown.status.ended
-        asked.doubts += 1 if doubted else 0
-        return doubted
+            doubted = not shown.status.ended
+        under_way = shown if shown is not None and shown.status not in _CAME_TO_NOTHING else None
+        return under_way, self._still_doubted(asked, doubted)
+
+    def _still_doubted(self, asked: _Asked, doubted: bool) -> bool:
+        """Whether a contradiction is one still, or has lasted long enough for the job, or its end, to be believed."""
+        if not doubted:
+            asked.doubted_since = None
+            return False
+        now = self._monotonic()
+        asked.doubted_since = now if asked.doubted_since is None else asked.doubted_since
+        return now < asked.doubted_since + _DOUBT * self._job_interval
 
     def _listed(self, offer: OfferKey, submission: str, job: str, error: PublishingError | None) -> Operation:
         """What the list of submissions shows of a go-live whose job is not known, or could not be read (error)."""
         found = self._shown(offer, submission)
-        # A failure may be that of an earlier try: not this job's, as long as that was not read.
-        if found is None or (error is not None and found.status in (Status.FAILED, Status.CANCELED)):
+        if found is None:
             raise error or NotFound(f"{TITLE} lists no go-live {submission} of {offer}", status=404)
+        # A failure may be an earlier try's, in a list that lags behind. But jobs may be forgotten after their end [G].
+        failed = found.status in _CAME_TO_NOTHING
+        if error is not None and (
+            self._still_doubted(self._jobs[job], failed) or (failed and not isinstance(error, NotFound))
+        ):
+            raise error
         return replace(found, id=_id(submission, found.status, job), retry_after=self._job_interval)
 
     def _shown(self, offer: OfferKey, submission: str) -> Operation | None:
-        number = submission.rpartition("/")[2]
+        """The go-live of a submission: under its number, or else the first that came after it.
+
+        Whether what goes live keeps the number of its preview or gets one of its own is not known for sure [G].
+        """
+        number = int(submission.rpartition("/")[2])
         listed = self._submissions(offer)
-        return next((item.neutral() for item in listed if item.is_live and str(item.number) == number), None)
+        operations = _operations(listed)
+        live = [(item.number, at) for at, item in enumerate(listed) if item.is_live and item.number >= number]
+        # Newest first, and of one number the one that counts first.
+        first = min((each for each, _ in live), default=None)
+        return next((operations[at] for each, at in live if each == first), None)
+
+
+_CAME_TO_NOTHING = (Status.FAILED, Status.CANCELED)
+
+
+def _succeeded(operation: Operation | None) -> bool:
+    return operation is not None and operation.status is Status.SUCCEEDED
 
 
 def _versioned() -> str:
@@ -263,7 +314,7 @@ def _versioned() -> str:
 
 
 def _id(submission: str, status: Status, job: str = "") -> str:
-    came_to_nothing = "/failed" if status in (Status.FAILED, Status.CANCELED) else ""
+    came_to_nothing = "/failed" if status in _CAME_TO_NOTHING else ""
     return f"{submission}{came_to_nothing}{'#' if job else ''}{job}"
 
 
@@ -272,14 +323,22 @@ def _id(submission: str, status: Status, job: str = "") -> str:
 
 def _preview(listed: Sequence[_Submission]) -> Slot | None:
     """The newest that became a preview, whether it is still listed as one or (being) taken live."""
-    stands = next((item for item in listed if item.is_live or item.status is Status.SUCCEEDED), None)
+    previews = [item for item in listed if item.is_preview]
+    ready = next((item for item in previews if item.status is Status.SUCCEEDED), None)
+    taken = next((item for item in listed if item.is_live and item.status not in _CAME_TO_NOTHING), None)
+    stands = ready or taken
     if stands is None:
         return None
-    same_number = [item for item in listed if item.number == stands.number]
-    spent = any(item.is_live and item.status is Status.SUCCEEDED for item in same_number)
-    created = next((item.created for item in same_number if item.is_preview), "")
-    later = listed[0] if listed[0].number > stands.number else None
-    return Slot(str(stands.number), instant(created), spent=spent, overtaken=later.neutral() if later else None)
+    # What is live under a greater number came after it: numbers grow.
+    spent = any(item.is_live and item.status is Status.SUCCEEDED and item.number >= stands.number for item in listed)
+    latest = max(stands.number, taken.number if taken else 0)
+    later = previews[0] if previews and previews[0].number > latest else None
+    return Slot(
+        str(stands.number),
+        instant(stands.created) if stands.is_preview else None,
+        spent=spent,
+        overtaken=later.neutral() if later else None,
+    )
 
 
 def _live(listed: Sequence[_Submission]) -> Slot | None:
@@ -289,7 +348,13 @@ def _live(listed: Sequence[_Submission]) -> Slot | None:
 
 
 def _operations(listed: Sequence[_Submission]) -> list[Operation]:
-    return [item.neutral() for item in listed]
+    previews = [item.number for item in listed if item.is_preview]
+    newest = max(previews, default=None)
+    return [
+        # A number beyond every preview's may be a go-live's own: it does not tell which preview that took.
+        replace(item.neutral(), version=None) if newest is not None and item.number > newest else item.neutral()
+        for item in listed
+    ]
 
 
 # What the API says.
@@ -364,6 +429,10 @@ class _Job(Said):
     @property
     def word(self) -> str:
         return f"{self.jobstatus} {self.jobresult}".strip()
+
+    @property
+    def is_about_another(self) -> bool:
+        return self.outcome[0] is Status.FAILED and any(_ABOUT_ANOTHER.search(each.text) for each in self.reasons)
 
     @property
     def reasons(self) -> tuple[Message, ...]:
