@@ -75,6 +75,7 @@ class ProductIngestion(_Strict):
     live_created: Literal["own", "preview's"] = "own"  # a live entry's creation date [G]
     failed_entry: Literal["kept", "dropped"] = "kept"  # of a go-live that failed [O suse]
     canceled_entry: Literal["failed", "cancelled", "dropped"] = "failed"  # the schema knows no cancelled [D]
+    preview_listed_while_live_runs: bool = True  # [I cloudpub]; suse sees a running go-live only without it [I]
     draft_listed: bool = True  # [D sample]
     page_size: int | None = Field(default=None, ge=1)  # at most so many entries a page, whatever is asked for
     next_link: Literal["absolute", "relative"] = "absolute"  # [G]

@@ -253,6 +253,9 @@ class ProductIngestion:
             if not (push.ending == "failed" and push.target == "live" and p.failed_entry == "dropped")
             and not (push.ending == "canceled" and p.canceled_entry == "dropped")
         ]
+        running = {push.content.version for push in pushes if push.target == "live" and push.ending is None}
+        if not p.preview_listed_while_live_runs:
+            pushes = [push for push in pushes if push.target != "preview" or push.number not in running]
         if p.live_entries == "newest":
             older = [push for push in pushes if push.target == "live"][1:]
             pushes = [push for push in pushes if push not in older]
