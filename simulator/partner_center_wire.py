@@ -308,4 +308,4 @@ def _pending(one: Submission) -> dict[str, Any]:
 
 def _date(offer: Offer, at: float) -> str:
     text = zulu(at)
-    return text if offer.behaviour.partner_center.dates == "zone" else text.rstrip("Z")
+    return text if offer.behaviour.partner_center.published_time == "zone" else text.rstrip("Z")

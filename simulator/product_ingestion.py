@@ -144,9 +144,10 @@ class ProductIngestion:
         for one in resources:
             _check_schema(one, kind_of(one))
             self._check_version(offer, one)
+        running = offer.running
         operation = self._configured(offer, resources)
-        code = offer.behaviour.accept_code
-        return Answer(code, wire.job(offer, operation, _version(call), self._now, accepted=True))
+        new = operation is not running  # else the answer to a conflict is the job that runs already
+        return Answer(offer.behaviour.accept_code, wire.job(offer, operation, _version(call), self._now, accepted=new))
 
     def job_status(self, call: Call) -> Answer:
         offer, operation = self._job(call)
@@ -167,7 +168,9 @@ class ProductIngestion:
             raise Refusal(404, "notFound", f"The job '{operation.id}' was not found.")
         touched = [wire.resource(offer, one, _version(call)) for one in operation.content.definition.get("touched", [])]
         touched += [
-            wire.submission(offer, push, _version(call)) for push in self._pushes(offer) if push.operation is operation
+            wire.submission(offer, push, _version(call)) | wire.warnings(offer)
+            for push in self._pushes(offer)
+            if push.operation is operation
         ]
         schema = wire.schema(offer, "configure-detail", _version(call))
         return Answer(200, {"$schema": schema, "resources": touched})
