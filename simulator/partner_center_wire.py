@@ -47,7 +47,8 @@ def submission_of(offer: Offer, content: Content, shown: Shown) -> Submission:
     """Where a content stands, by the table of section 3.5, as far as these operations tell."""
     mine = [(o, running) for o, running in shown if o.content.version == content.version]
     lived = [o for o, running in mine if o.kind == "golive" and not running and o.ending == "succeeded"]
-    live = _live_number(offer, shown) == content.version
+    was_live = [o for o, _ in shown if o.kind == "golive" and o.replaced and o.replaced.version == content.version]
+    live = bool(was_live) or _live_number(offer, shown) == content.version
     state, substate = "Published", "InStore" if live or lived else "ReadyToPublish"
     last, running = mine[-1] if mine else (None, False)
     if last is not None and (running or last.ending in ("failed", "canceled")):
