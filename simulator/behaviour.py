@@ -66,6 +66,7 @@ class ProductIngestion(_Strict):
 
     failed_detail: Literal[200, 404] = 404  # the detail of a failed job [O lansa]
     unfinished_detail: Literal[400, 404, 409] = 400  # "fails before completion" [D]; how is not said [G]
+    resources_order: Literal["made", "turned"] = "made"  # of a resource tree: "not stable" [O cloudpub]
     warnings: bool = False  # a successful job's resources carry validations of the level warning [D schema]
     job_forgotten_after: float | None = Field(default=None, ge=0)  # seconds after its end: 404 for ever [G]
     job_404_after: float = Field(default=0.0, ge=0)  # from so many seconds after the acceptance on, the job is 404 ...

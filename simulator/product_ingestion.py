@@ -108,6 +108,8 @@ class ProductIngestion:
         if content is None:
             raise Refusal(400, "badRequest", f"The product has not been published to {target}.")
         found = [wire.resource(offer, one, _version(call)) for one in resources_of(offer, content.definition)]
+        if offer.behaviour.product_ingestion.resources_order == "turned":
+            found.reverse()
         state = [wire.submission(offer, push, _version(call)) for push in self._shown(offer) if push.target == target]
         found.extend(state[:1] or [wire.draft(offer, _version(call))])
         body = {

@@ -728,6 +728,14 @@ class TestPublishing:
         assert api.ask("GET", f"/resource-tree/product/{api.guid}?targetType=live").status == 400
         assert api.ask("GET", f"/resource-tree/product/{api.guid}?targetType=preview").status == 200
 
+    def test_a_trees_order_is_not_promised(self, api: Ingestion) -> None:
+        """2.3 [O cloudpub]."""
+        api.add()
+        path = f"/resource-tree/product/{api.guid}?targetType=live"
+        made = [one["id"] for one in api.get(path)["resources"][:-1]]
+        api.add(resources_order="turned")
+        assert [one["id"] for one in api.get(path)["resources"][:-1]] == made[::-1]
+
     def test_an_unknown_resource_is_404(self, api: Ingestion) -> None:
         """2.3."""
         api.add()

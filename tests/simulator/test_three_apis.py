@@ -12,6 +12,7 @@ import requests
 
 from simulator import Fault, InMemory, OfferSpec, Scenario, ScenarioError, Simulation, Simulator, SimulatorClock, World
 from simulator.addresses import offer_of
+from simulator.behaviour import is_switch
 from simulator.scenario import load, parse, parse_offer
 from simulator.world import Api
 from tests.simulator.publisher_client import NOW, Client
@@ -235,6 +236,33 @@ class TestSetting:
         answer = client.session.post(simulator.url + url, data={**body, **more}, timeout=5)
         token = answer.json()["access_token"]
         assert client.ask("GET", path, query={}, token=token).status_code == 200
+
+
+class TestDocuments:
+    ROOT = Path(__file__).parents[2]
+
+    def test_the_readmes_scenario_is_one(self, tmp_path: Path) -> None:
+        text = (self.ROOT / "simulator/README.md").read_text(encoding="utf-8")
+        path = tmp_path / "scenario.yaml"
+        path.write_text(text.partition("```yaml\n")[2].partition("```")[0], encoding="utf-8")
+        assert len(load(path).offers) == 3
+
+    def test_the_readmes_offers_are_some(self) -> None:
+        text = (self.ROOT / "simulator/README.md").read_text(encoding="utf-8")
+        offers = re.findall(r"--offer (\S+)", text)
+        assert {spec.api for spec in map(parse_offer, offers)} == {(api,) for api in APIS}
+
+    def test_the_example_has_an_offer_of_each_api(self) -> None:
+        scenario = load(self.ROOT / "examples/local-scenario.yaml")
+        assert {spec.api for spec in scenario.offers} == {(api,) for api in APIS}
+
+    def test_the_table_of_unknowns_names_switches(self) -> None:
+        """docs/successor-apis.md, section 4."""
+        text = (self.ROOT / "docs/successor-apis.md").read_text(encoding="utf-8")
+        table = text.partition("## 4.")[2].partition("## 5.")[0]
+        named = set(re.findall(r"`(\w+)`", table))
+        assert named
+        assert all(is_switch(name) for name in named)
 
 
 class TestAddresses:
