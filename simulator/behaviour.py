@@ -66,6 +66,8 @@ class ProductIngestion(_Strict):
 
     failed_detail: Literal[200, 404] = 404  # the detail of a failed job [O lansa]
     unfinished_detail: Literal[400, 404, 409] = 400  # "fails before completion" [D]; how is not said [G]
+    resources_order: Literal["made", "turned"] = "made"  # of a resource tree: "not stable" [O cloudpub]
+    warnings: bool = False  # a successful job's resources carry validations of the level warning [D schema]
     job_forgotten_after: float | None = Field(default=None, ge=0)  # seconds after its end: 404 for ever [G]
     job_404_after: float = Field(default=0.0, ge=0)  # from so many seconds after the acceptance on, the job is 404 ...
     job_404_seconds: float = Field(default=0.0, ge=0)  # ... for so long: the weather of 2026 [O, of the other API]
@@ -75,6 +77,7 @@ class ProductIngestion(_Strict):
     live_created: Literal["own", "preview's"] = "own"  # a live entry's creation date [G]
     failed_entry: Literal["kept", "dropped"] = "kept"  # of a go-live that failed [O suse]
     canceled_entry: Literal["failed", "cancelled", "dropped"] = "failed"  # the schema knows no cancelled [D]
+    preview_listed_while_live_runs: bool = True  # [I cloudpub]; suse sees a running go-live only without it [I]
     draft_listed: bool = True  # [D sample]
     page_size: int | None = Field(default=None, ge=1)  # at most so many entries a page, whatever is asked for
     next_link: Literal["absolute", "relative"] = "absolute"  # [G]
@@ -98,7 +101,7 @@ class PartnerCenter(_Strict):
     next_link_name: Literal["nextLink", "@odata.nextLink"] = "nextLink"  # [O cassette]; the swagger: @odata [D]
     page_sizes: tuple[int, ...] = ()  # irregular pages, 1 or 4 items [O cassette]; repeated; (): all on one
     last_next_link_404: bool = False  # one nextLink too many, which is not found [O bcch#3151]
-    dates: Literal["zone", "no zone"] = "zone"  # publishedTimeInUtc; the workflow's never have one [O bcch help]
+    published_time: Literal["zone", "no zone"] = "zone"  # the workflow's times never have one [O bcch help]
     error_form: Literal["json", "text"] = "json"  # text: JSON wrapped in a sentence [O AL-Go#2278]
     submission_code: Literal[201, 202] = 201  # of a POST of submissions [D]; azure-docs#93203: 202 [O]
     reseller_needed: bool = False  # a submission without that module fails, Resell-20007 [O azure-docs#93203]

@@ -44,7 +44,12 @@ class PartnerCenter:
         table: dict[str, dict[str, Handler]] = {
             "/products": {"GET": self.products},
             _PRODUCT: {"GET": self.product},
+            _PRODUCT + "/setup": {"GET": self.setup},
+            _PRODUCT + "/variants": {"GET": self.variants},
             _PRODUCT + "/branches/getByModule(module={module})": {"GET": self.branches},
+            _PRODUCT + "/{kind}/getByInstanceID(instanceID={instance})": {"GET": self.configurations},
+            _PRODUCT + "/packageConfigurations/{configuration}": {"PUT": self.configure},
+            _PRODUCT + "/properties/{configuration}": {"PUT": self.configure},
             _SUBMISSIONS: {"GET": self.submissions, "POST": self.create},
             _SUBMISSION: {"GET": self.submission, "DELETE": self.delete},
             _SUBMISSION + "/promote": {"POST": self.promote},
@@ -80,7 +85,38 @@ class PartnerCenter:
         offer, module = self._product(call), call.path_params["module"]
         if module not in wire.MODULES:
             raise Refusal(400, "BadRequest", f"The module '{module}' is not valid.")
-        return _page(call, [wire.branch(offer, module)], [offer])
+        return _page(call, wire.branches(offer, module), [offer])
+
+    def setup(self, call: Call) -> Answer:
+        self._product(call)
+        return Answer(200, {"resourceType": "AzureProductSetup", "packageType": "AddOn"})
+
+    def variants(self, call: Call) -> Answer:
+        """The plans [D]."""
+        offer = self._product(call)
+        return _page(call, [wire.variant(offer)], [offer])
+
+    # -- The draft: a module's configuration can be read and changed; what it says is not looked into.
+
+    def configurations(self, call: Call) -> Answer:
+        offer, kind = self._product(call), call.path_params["kind"]
+        if kind not in wire.CONFIGURATIONS:
+            raise Refusal(404, "NotFound", f"No such resource: {call.path}")
+        return _page(call, [wire.configuration(offer, kind)], [offer])
+
+    def configure(self, call: Call) -> Answer:
+        """Only with the entity tag of what was read [O]."""
+        offer = self._product(call)
+        kind = call.path.split("/")[-2]
+        present, body = wire.configuration(offer, kind), _json(call)
+        if call.path_params["configuration"] != present["id"]:
+            raise Refusal(404, "NotFound", f"No such resource: {call.path}")
+        if call.headers.get("if-match") not in ("*", present["@odata.etag"]):
+            raise Refusal(412, "PreconditionFailed", "The If-Match header does not match the resource's etag.")
+        given = {key: value for key, value in body.items() if key not in ("id", "@odata.etag")}
+        modules = {**offer.draft.definition.get("modules", {}), kind: given}
+        self._world.change_draft(offer, {**offer.draft.definition, "modules": modules})
+        return Answer(200, wire.configuration(offer, kind))
 
     # -- Submissions.
 
@@ -102,7 +138,9 @@ class PartnerCenter:
         scopes = [t.get("value") for t in targets if isinstance(t, dict)] if isinstance(targets, list) else []
         if body.get("resourceType") != "SubmissionCreationRequest" or scopes != ["preview"]:
             raise Refusal(400, "BadRequest", "The request must be a SubmissionCreationRequest for the scope preview.")
-        modules = {one.get("type") for one in body.get("resources", []) if isinstance(one, dict)}
+        resources = body.get("resources")
+        named = resources if isinstance(resources, list) else []
+        modules = {one.get("type") for one in named if isinstance(one, dict)}
         operation = self._world.push_preview(offer)
         if offer.behaviour.partner_center.reseller_needed and "ResellerConfiguration" not in modules:
             self._world.end(operation.id, "failed", "ResellerConfiguration module is missing..")  # [O #93203]

@@ -47,7 +47,8 @@ def submission_of(offer: Offer, content: Content, shown: Shown) -> Submission:
     """Where a content stands, by the table of section 3.5, as far as these operations tell."""
     mine = [(o, running) for o, running in shown if o.content.version == content.version]
     lived = [o for o, running in mine if o.kind == "golive" and not running and o.ending == "succeeded"]
-    live = _live_number(offer, shown) == content.version
+    was_live = [o for o, _ in shown if o.kind == "golive" and o.replaced and o.replaced.version == content.version]
+    live = bool(was_live) or _live_number(offer, shown) == content.version
     state, substate = "Published", "InStore" if live or lived else "ReadyToPublish"
     last, running = mine[-1] if mine else (None, False)
     if last is not None and (running or last.ending in ("failed", "canceled")):
@@ -136,14 +137,43 @@ def instance(offer: Offer, module: str) -> str:
     return str(uuid.uuid5(_INSTANCES, f"{offer.product_id}/{module}"))
 
 
-def branch(offer: Offer, module: str) -> dict[str, Any]:
-    return {
+def branches(offer: Offer, module: str) -> list[dict[str, Any]]:
+    """The product's branch of a module, and its plan's where plans have it [D]."""
+    branch = {
         "resourceType": "Branch",
         "friendlyName": "main",
         "type": "Main",
         "module": module,
         "currentDraftInstanceID": instance(offer, module),
     }
+    if module not in ("Availability", "Listing", "Package"):
+        return [branch]
+    plan = variant(offer)["id"]
+    return [branch, {**branch, "variantID": plan, "currentDraftInstanceID": instance(offer, f"{plan}/{module}")}]
+
+
+def variant(offer: Offer) -> dict[str, Any]:
+    """Its one plan [D swagger]."""
+    return {
+        "resourceType": "AzureSkuVariant",
+        "state": "Active",
+        "friendlyName": "contoso",
+        "externalID": "contoso",
+        "extendedProperties": [],
+        "id": instance(offer, "contoso"),
+    }
+
+
+CONFIGURATIONS: dict[str, dict[str, Any]] = {
+    "packageConfigurations": {"resourceType": "AzureApplicationPackageConfiguration", "packageReferences": []},
+    "properties": {"resourceType": "AzureProperty", "appVersion": "1.0.0.0"},
+}
+
+
+def configuration(offer: Offer, kind: str) -> dict[str, Any]:
+    """A module's configuration in the draft, with its entity tag."""
+    body: dict[str, Any] = offer.draft.definition.get("modules", {}).get(kind, CONFIGURATIONS[kind])
+    return {**body, "id": instance(offer, kind), "@odata.etag": f'"{offer.stamp}"'}
 
 
 def workflow(offer: Offer, one: Submission, now: float) -> list[dict[str, Any]]:
@@ -158,11 +188,12 @@ def push_to_live(one: Submission, now: float) -> dict[str, Any]:
     if op is None:
         passed = len(_LIVE_STEPS) if one.substate == "InStore" else 0
         word = "Success" if passed else "NotStarted"
-        return _push("Live", word, _steps(_LIVE_STEPS, passed, "NotStarted"), one.published_at, one.published_at)
+        steps = _steps(_LIVE_STEPS, passed, "NotStarted", one.published_at)
+        return _push("Live", word, steps, one.published_at, one.published_at)
     # The portal's six steps, told as three.
     passed = len(_LIVE_STEPS) if op.ending == "succeeded" else min(2, int(op.position(now)))
     word = _step_word(op)
-    return _push("Live", word, _steps(_LIVE_STEPS, passed, word), op.accepted_at, op.ended_at)
+    return _push("Live", word, _steps(_LIVE_STEPS, passed, word, op.accepted_at), op.accepted_at, op.ended_at)
 
 
 def _push_to_preview(offer: Offer, one: Submission, now: float) -> dict[str, Any]:
@@ -170,9 +201,9 @@ def _push_to_preview(offer: Offer, one: Submission, now: float) -> dict[str, Any
     op = next((o for o in offer.submissions if o.kind == "publish" and o.content.version == number), None)
     if op is None or op.ending == "succeeded" or op.awaiting_signoff_since is not None:
         at = one.content.changed_at if op is None else op.accepted_at
-        return _push("Preview", "Success", _steps(_PREVIEW_STEPS, 2, "Success"), at, one.content.changed_at)
+        return _push("Preview", "Success", _steps(_PREVIEW_STEPS, 2, "Success", at), at, one.content.changed_at)
     word = _step_word(op)
-    steps = _steps(_PREVIEW_STEPS, min(1, int(op.position(now) / 2)), word)
+    steps = _steps(_PREVIEW_STEPS, min(1, int(op.position(now) / 2)), word, op.accepted_at)
     return _push("Preview", word, steps, op.accepted_at, op.ended_at)
 
 
@@ -187,9 +218,18 @@ def _push(
     return body
 
 
-def _steps(names: Sequence[str], passed: int, current: str) -> list[dict[str, Any]]:
+def _steps(names: Sequence[str], passed: int, current: str, at: float | None) -> list[dict[str, Any]]:
+    """`at`: when the push began, which is as near as the simulator tells when its steps did."""
     words = ["Success"] * passed + [current] + ["NotStarted"] * len(names)
-    return [{"name": name, "state": word} for name, word in zip(names, words, strict=False)]
+    found: list[dict[str, Any]] = []
+    for name, word in zip(names, words, strict=False):
+        step = {"name": name, "state": word}
+        if at is not None and word != "NotStarted":
+            step["startDateTimeInUtc"] = zulu(at).rstrip("Z")
+        if at is not None and word == "Success":
+            step["completeDateTimeInUtc"] = zulu(at).rstrip("Z")
+        found.append(step)
+    return found
 
 
 def _step_word(op: Operation) -> str:
@@ -269,4 +309,4 @@ def _pending(one: Submission) -> dict[str, Any]:
 
 def _date(offer: Offer, at: float) -> str:
     text = zulu(at)
-    return text if offer.behaviour.partner_center.dates == "zone" else text.rstrip("Z")
+    return text if offer.behaviour.partner_center.published_time == "zone" else text.rstrip("Z")

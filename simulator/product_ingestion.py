@@ -108,6 +108,8 @@ class ProductIngestion:
         if content is None:
             raise Refusal(400, "badRequest", f"The product has not been published to {target}.")
         found = [wire.resource(offer, one, _version(call)) for one in resources_of(offer, content.definition)]
+        if offer.behaviour.product_ingestion.resources_order == "turned":
+            found.reverse()
         state = [wire.submission(offer, push, _version(call)) for push in self._shown(offer) if push.target == target]
         found.extend(state[:1] or [wire.draft(offer, _version(call))])
         body = {
@@ -144,9 +146,10 @@ class ProductIngestion:
         for one in resources:
             _check_schema(one, kind_of(one))
             self._check_version(offer, one)
+        running = offer.running
         operation = self._configured(offer, resources)
-        code = offer.behaviour.accept_code
-        return Answer(code, wire.job(offer, operation, _version(call), self._now, accepted=True))
+        new = operation is not running  # else the answer to a conflict is the job that runs already
+        return Answer(offer.behaviour.accept_code, wire.job(offer, operation, _version(call), self._now, accepted=new))
 
     def job_status(self, call: Call) -> Answer:
         offer, operation = self._job(call)
@@ -167,7 +170,9 @@ class ProductIngestion:
             raise Refusal(404, "notFound", f"The job '{operation.id}' was not found.")
         touched = [wire.resource(offer, one, _version(call)) for one in operation.content.definition.get("touched", [])]
         touched += [
-            wire.submission(offer, push, _version(call)) for push in self._pushes(offer) if push.operation is operation
+            wire.submission(offer, push, _version(call)) | wire.warnings(offer)
+            for push in self._pushes(offer)
+            if push.operation is operation
         ]
         schema = wire.schema(offer, "configure-detail", _version(call))
         return Answer(200, {"$schema": schema, "resources": touched})
@@ -253,6 +258,9 @@ class ProductIngestion:
             if not (push.ending == "failed" and push.target == "live" and p.failed_entry == "dropped")
             and not (push.ending == "canceled" and p.canceled_entry == "dropped")
         ]
+        running = {push.content.version for push in pushes if push.target == "live" and push.ending is None}
+        if not p.preview_listed_while_live_runs:
+            pushes = [push for push in pushes if push.target != "preview" or push.number not in running]
         if p.live_entries == "newest":
             older = [push for push in pushes if push.target == "live"][1:]
             pushes = [push for push in pushes if push not in older]

@@ -89,6 +89,14 @@ def submission(offer: Offer, push: Push, ceiling: str | None) -> dict[str, Any]:
     }
 
 
+def warnings(offer: Offer) -> dict[str, Any]:
+    """What a resource that was taken may carry none the less [D schema]."""
+    if not offer.behaviour.product_ingestion.warnings:
+        return {}
+    warning = {"code": "businessValidationError", "message": "The plan has no logo.", "level": "warning"}
+    return {"validations": [warning]}
+
+
 def job(offer: Offer, op: Operation, ceiling: str | None, now: float, *, accepted: bool = False) -> dict[str, Any]:
     """configure-status [D schema]. A job that was just accepted has not ended, even if it needs no time."""
     b = offer.behaviour

@@ -74,36 +74,91 @@ def _resolved(value: Any, names: dict[str, str]) -> Any:
 
 
 def _usual(offer: Offer) -> list[Resource]:
-    """What an offer consists of that nobody described: as many kinds as clients read."""
+    """What an offer consists of that nobody described: one plan, and as many kinds as clients read [D schemas]."""
     guid, kind = offer.product_id, offer_type(offer.offer_type_id).product_ingestion
-    product, plan_guid = f"product/{guid}", uuid.uuid5(_PLAN, offer.key)
-    plan, names = f"plan/{guid}/{plan_guid}", {"product": f"product/{guid}"}
+    plan_guid = uuid.uuid5(_PLAN, offer.key)
+    plan = f"plan/{guid}/{plan_guid}"
+    names, of_plan = {"product": f"product/{guid}"}, {"product": f"product/{guid}", "plan": plan}
+    machine = kind in ("azureVirtualMachine", "coreVirtualMachine")
+    word = "azureVM" if machine else kind
+    contact = {"name": "Contoso", "email": "support@contoso.example", "phone": "1"}
+    identity = {"externalId": "contoso"}
     found: list[Resource] = [
-        {"$schema": "product", "id": product, "identity": {"externalId": offer.offer_id}, "type": kind},
-        {"$schema": "plan", "id": plan, "identity": {"externalId": "contoso"}, "alias": "contoso", **names},
-        {"$schema": "property", "id": f"property/{guid}/main", "kind": kind, **names},
-        {"$schema": "listing", "id": f"listing/{guid}/main/en-us", "title": offer.offer_id, **names},
+        {"$schema": "product", "id": f"product/{guid}", "identity": {"externalId": offer.offer_id}, "type": kind},
         {
-            "$schema": "plan-listing",
-            "id": f"plan-listing/{guid}/{plan_guid}/en-us",
-            "name": "contoso",
-            "plan": plan,
+            "$schema": "plan",
+            "id": plan,
+            "identity": identity,
+            "alias": "contoso",
+            "azureRegions": ["azureGlobal"],
             **names,
         },
+        {
+            "$schema": "property",
+            "id": f"property/{guid}",
+            "kind": word,
+            "categories": {},
+            "termsConditions": "standardMicrosoft",
+            "termsOfUseUrl": None,
+            **names,
+        },
+        {
+            "$schema": "listing",
+            "id": f"listing/{guid}/public/main/default/en-us",
+            "kind": word,
+            "languageId": "en-us",
+            "title": offer.offer_id,
+            "description": f"{offer.offer_id} of {offer.publisher_id}",
+            "searchResultSummary": offer.offer_id,
+            "shortDescription": offer.offer_id,
+            "privacyPolicyLink": "https://contoso.example/privacy",
+            "cloudSolutionProviderMarketingMaterials": "",
+            "generalLinks": [],
+            "supportContact": contact,
+            "engineeringContact": contact,
+            **names,
+        },
+        {
+            "$schema": "plan-listing",
+            "id": f"plan-listing/{guid}/public/main/{plan_guid}/en-us",
+            "kind": f"{word}-plan",
+            "languageId": "en-us",
+            "name": "contoso",
+            "summary": "contoso",
+            "description": "contoso",
+            **of_plan,
+        },
         {"$schema": "customer-leads", "id": f"customer-leads/{guid}", "leadDestination": "none", **names},
+        {
+            "$schema": "reseller",
+            "id": f"reseller/{guid}",
+            "resellerChannelState": "notOptedIn",
+            "audiences": [],
+            **names,
+        },
+        {
+            "$schema": "price-and-availability-offer",
+            "id": f"price-and-availability-offer/{guid}",
+            "previewAudiences": [{"type": "subscription", "id": str(uuid.UUID(int=1)), "label": "us"}],
+            **names,
+        },
     ]
-    if kind in ("azureVirtualMachine", "coreVirtualMachine"):
-        word = "virtual-machine" if kind == "azureVirtualMachine" else "core-virtual-machine"
-        config = f"{word}-plan-technical-configuration"
+    if machine:
+        config = ("" if kind == "azureVirtualMachine" else "core-") + "virtual-machine-plan-technical-configuration"
         found.append(
             {
                 "$schema": config,
                 "id": f"{config}/{guid}/{plan_guid}",
-                "plan": plan,
                 "operatingSystem": {"family": "linux", "type": "other", "friendlyName": "Linux"},
-                "skus": [{"imageType": "x64Gen2", "skuId": "contoso"}],
+                "recommendedVmSizes": ["d2s-standard"],
+                "openPorts": [],
+                "vmProperties": {"supportsExtensions": True, "supportsCloudInit": True},
+                "skus": [
+                    {"imageType": "x64Gen2", "skuId": "contoso"},
+                    {"imageType": "x64Gen1", "skuId": "contoso-gen1"},
+                ],
                 "vmImageVersions": [],
-                **names,
+                **of_plan,
             }
         )
     return found

@@ -34,10 +34,11 @@ class Simulation:
         scenario: Scenario | None = None,
         state_file: Path | None = None,
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+        clock: SimulatorClock | None = None,
     ) -> None:
         self.scenario = scenario or Scenario()
         self.lock = threading.RLock()
-        self.clock = SimulatorClock()
+        self.clock = clock or SimulatorClock()  # one that follows a test's: SimulatorClock(real=...)
         self.world = World(self.clock, new_id)
         self.tokens = Tokens(self.clock)
         self.entra = Entra(self.clock, self.tokens)

@@ -176,7 +176,7 @@ class Offer:
     operations: list[Operation] = field(default_factory=list)  # as accepted; cancels too
     emails: str = ""
     apis: tuple[Api, ...] = ("cloudPartnerPortal",)  # by which it may be published
-    given_product_id: str = ""
+    product_id: str = ""  # the GUID by which the siblings know it
     jobs: list[Operation] = field(default_factory=list)  # configure calls that push nothing
     live_from: int | None = None  # the version that was taken live, whatever its number is there
     deprecated: bool = False
@@ -185,11 +185,6 @@ class Offer:
     @property
     def key(self) -> str:
         return f"{self.publisher_id}/{self.offer_id}"
-
-    @property
-    def product_id(self) -> str:
-        """The GUID by which the siblings know it."""
-        return self.given_product_id or str(uuid.uuid5(_PRODUCTS, self.key))
 
     @property
     def newest(self) -> Content | None:
@@ -341,7 +336,7 @@ class World:
             behaviour=behaviour or self.defaults,
             last_version=last,
             apis=apis,
-            given_product_id=product_id or "",
+            product_id=product_id or str(uuid.uuid5(_PRODUCTS, f"{publisher_id}/{offer_id}")),
             live_from=production,
         )
         for slot, version in (("production", production), ("preview", preview)):
