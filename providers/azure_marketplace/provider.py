@@ -32,6 +32,8 @@ from providers.azure_marketplace.errors import (
     LaunchError,
     LaunchRefused,
     OfferGoLiveError,
+    UnknownOffer,
+    WrongApi,
 )
 from providers.azure_marketplace.going_live import GoingLive, Limits, Request
 from providers.azure_marketplace.inputs import INPUT_NAMES, failures_of, normalised
@@ -71,7 +73,7 @@ class OfferGoLiveProvider(ResourceProvider):
         given = _given(news)
         unknown = {name for name, value in given.items() if _is_unknown(value)}
         failures = failures_of({name: given[name] for name in given if name not in unknown}, unknown=unknown)
-        problem = self._problem or ("api" not in unknown and self._session.unsupported(given.get("api"))) or None
+        problem = self._problem
         if problem and not any(name == problem.name for name, _ in failures):
             failures.append((problem.name, str(problem)))
         if failures:
@@ -104,6 +106,7 @@ class OfferGoLiveProvider(ResourceProvider):
             inputs.get("wait", True),
             changed=triggered or _differ(old, inputs, "offer_version"),
             triggered=triggered,
+            moved=self._moved(old, inputs),
         )
         launch = self._bring_about(inputs, Launch.from_outputs(_olds), request)
         return UpdateResult(_outputs(inputs, launch))
@@ -154,16 +157,25 @@ class OfferGoLiveProvider(ResourceProvider):
     def _preflight(self, old: Mapping[str, Any], inputs: Mapping[str, Any]) -> CheckFailure | None:
         """What `up` would do, told; or why it would refuse. Sends nothing for a resource that is unchanged."""
         mode = self._session.settings.preflight
-        if mode == "off" or not any(_differ(old, inputs, name) for name in inputs if name != "wait"):
+        moved = bool(old) and self._moved(old, inputs)
+        differing = [name for name in INPUT_NAMES if name not in ("wait", "api") and _differ(old, inputs, name)]
+        if mode == "off" or not (differing or moved):
             return None
         call = dynamic_host.current_call()
-        known = Request(_offer(inputs), inputs.get("offer_version"))
-        request = Request(known.offer, known.pin, changed=bool(old), triggered=_differ(old, inputs, "triggers"))
+        request = Request(
+            _offer(inputs),
+            inputs.get("offer_version"),
+            changed=bool(old) and bool(differing),
+            triggered=_differ(old, inputs, "triggers"),
+            moved=moved,
+        )
         try:
             rule, _ = self._rule(inputs, limits=Limits(patience=_PREVIEW_PATIENCE))
             call.log(preflight.told(request, rule.foresee(request)), "info")
-        except LaunchRefused as error:
-            if mode == "fail":
+        except (LaunchRefused, WrongApi) as error:
+            # Where nothing but the API changes, what is live as wanted stays: only that API itself can be wrong then.
+            stays = bool(old) and not differing and not isinstance(error, (UnknownOffer, WrongApi))
+            if mode == "fail" and not stays:
                 return CheckFailure(error.about, str(error))
             call.log(str(error), "warning")
         except OfferGoLiveError as error:
@@ -172,6 +184,13 @@ class OfferGoLiveProvider(ResourceProvider):
                 "warning",
             )
         return None
+
+    def _moved(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+        """Whether another API is chosen than before; naming the stack's default is no other choice."""
+        if self._problem:
+            return False
+        default = self._session.settings.api
+        return bool((old.get("api") or default) != (new.get("api") or default))
 
     def _rule(self, inputs: Mapping[str, Any], *, limits: Limits | None = None) -> tuple[GoingLive, Clock]:
         if self._problem:
