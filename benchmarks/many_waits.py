@@ -1,0 +1,77 @@
+"""A hundred offers in one `pulumi up`: time, work, memory and connections, beside plain dynamic providers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from benchmarks.report import Report, Scale, mebibytes, number
+from benchmarks.stage import Measured, Stage, measure, requests_to, stage
+
+OURS = "from providers.azure_marketplace import OfferGoLive\n\nfor number in range({offers}):\n"
+OURS += '    OfferGoLive(f"vm{number}", publisher_id="contoso", offer_id=f"vm{number}")\n'
+PLAIN = "from benchmarks.plain_provider import {kind}\n\nfor number in range({offers}):\n"
+PLAIN += '    {kind}(f"vm{{number}}", f"vm{{number}}"{more})\n'
+INTERVAL = 1.0  # seconds between two polls, for all
+
+# What azure-core's poller understands; the others take it as well.
+WORDS = {"location_header": "Operation-Location", "location_form": "absolute", "word_succeeded": "succeeded"}
+
+
+@dataclass(frozen=True)
+class Contestant:
+    name: str
+    program: str
+    poll_every: float = INTERVAL
+
+
+def program_of_ours(offers: int) -> str:
+    return OURS.replace("{offers}", str(offers))
+
+
+def program_of(kind: str, offers: int, more: str = "") -> str:
+    return PLAIN.format(kind=kind, offers=offers, more=more)
+
+
+def run(scale: Scale) -> Report:
+    report = Report(f"{scale.offers} offers in one `up`, operations of {number(scale.seconds, 's')}", scale)
+    every = f", {INTERVAL}"
+    contestants = [
+        Contestant("OfferGoLive", program_of_ours(scale.offers)),
+        Contestant("OfferGoLive, polling as by default (5 s)", program_of_ours(scale.offers), 5.0),
+        Contestant("plain provider", program_of("Plain", scale.offers, every)),
+        Contestant("plain provider, azure-core's LROPoller", program_of("AzureCore", scale.offers, every)),
+        Contestant("empty dynamic resources (no portal)", program_of("Empty", scale.offers)),
+    ]
+    with stage() as here:
+        seen = [(each, *_one(here, each, scale)) for each in contestants]
+    plain = seen[2][1].seconds
+    report.table(
+        ["", "wall", "throughput, plain = 1", "CPU, host", "CPU, all", "memory, PSS", "RSS", "threads", "connections"]
+        + ["requests per offer"],
+        [
+            [each.name, number(got.seconds, "s"), f"{plain / got.seconds:.1f}", number(got.host.cpu, "s")]
+            + [number(got.cpu, "s"), mebibytes(got.host.pss), mebibytes(got.host.rss), str(got.host.threads)]
+            + [str(got.host.connections), number(requests / scale.offers)]
+            for each, got, requests in seen
+        ],
+    )
+    report.notes.append(
+        f"Memory, threads, connections: the peaks of the one process that runs the dynamic provider. All poll every "
+        f"{number(INTERVAL, 's')}, but for the second row. The plain ones were run in full; Pulumi's host gives them "
+        "four threads. `PULUMI_PARALLEL` is 100 for all."
+    )
+    ours = seen[0][1]
+    report.target(
+        "within one operation's time + 5 s", number(ours.seconds, "s"), ours.seconds <= scale.seconds + 5.0
+    )
+    report.target("15 times the plain provider's throughput", f"{plain / ours.seconds:.1f}", plain / ours.seconds >= 15)
+    report.target("host memory under 80 MiB", f"{mebibytes(ours.host.rss)} RSS", ours.host.rss < 80 * 2**20)
+    report.target("a handful of connections", str(ours.host.connections), ours.host.connections <= 16)
+    return report
+
+
+def _one(here: Stage, contestant: Contestant, scale: Scale) -> tuple[Measured, int]:
+    portal = here.portal([f"vm{index}" for index in range(scale.offers)], seconds=scale.seconds, **WORDS)
+    project = here.project(contestant.program, portal, minPollInterval=str(contestant.poll_every))
+    measured = measure(project, portal, "up", "--yes", "--skip-preview")
+    return measured, requests_to(portal)

@@ -1,0 +1,44 @@
+"""`pulumi preview` of new offers on a portal that takes its time: the engine checks one resource after another."""
+
+from __future__ import annotations
+
+from benchmarks.many_waits import program_of, program_of_ours
+from benchmarks.report import Report, Scale, number
+from benchmarks.stage import CannotMeasure, measure, requests_to, stage
+from tests.engine.portal import control
+
+LATENCY = 0.1  # seconds, of every answer
+TARGET = 15.0
+
+
+def run(scale: Scale) -> Report:
+    report = Report(f"Preview of {scale.offers} new offers, each answer of the portal {LATENCY * 1000:.0f} ms late", scale)
+    names = [f"vm{index}" for index in range(scale.offers)]
+    with stage() as here:
+        portal = here.portal(names)
+        control(portal, "PUT", "/faults", {"faults": [{"kind": "latency", "seconds": LATENCY}]})
+        ours = here.project(program_of_ours(scale.offers), portal)
+        told = measure(ours, portal, "preview")
+        requests = requests_to(portal)
+        untold = measure(here.project(program_of_ours(scale.offers), portal, preflight="off"), portal, "preview")
+        empty = measure(here.project(program_of("Empty", scale.offers)), None, "preview")
+    lines = [message for message in told.result.messages(severity="info") if "is to be submitted" in message]
+    if len(lines) != scale.offers:
+        raise CannotMeasure(f"{len(lines)} of {scale.offers} offers told what is to happen")
+    least = scale.offers * LATENCY  # one answer after another, if each offer needs but one
+    report.table(
+        ["", "wall", "more than nothing", "requests", "CPU, host"],
+        [
+            ["OfferGoLive", number(told.seconds, "s"), number(told.seconds - empty.seconds, "s"), str(requests)]
+            + [number(told.host.cpu, "s")],
+            ["OfferGoLive, `preflight: off`", number(untold.seconds, "s")]
+            + [number(untold.seconds - empty.seconds, "s"), "0", number(untold.host.cpu, "s")],
+            ["empty dynamic resources", number(empty.seconds, "s"), "", "0", number(empty.host.cpu, "s")],
+        ],
+    )
+    report.notes.append(
+        f"Each offer is told by three reads side by side. One after another they would take "
+        f"{number(3 * least, 's')} of waiting, and three side by side {number(least, 's')}."
+    )
+    report.target(f"within {number(TARGET, 's')}", number(told.seconds, "s"), told.seconds <= TARGET)
+    return report
