@@ -9,7 +9,7 @@ from benchmarks.stage import Measured, Stage, measure, requests_to, stage
 
 OURS = "from providers.azure_marketplace import OfferGoLive\n\nfor number in range({offers}):\n"
 OURS += '    OfferGoLive(f"vm{number}", publisher_id="contoso", offer_id=f"vm{number}")\n'
-PLAIN = "from benchmarks.plain_provider import {kind}\n\nfor number in range({offers}):\n"
+PLAIN = "from benchmarks.{module} import {kind}\n\nfor number in range({offers}):\n"
 PLAIN += '    {kind}(f"vm{{number}}", f"vm{{number}}"{more})\n'
 INTERVAL = 1.0  # seconds between two polls, for all
 
@@ -29,7 +29,8 @@ def program_of_ours(offers: int) -> str:
 
 
 def program_of(kind: str, offers: int, more: str = "") -> str:
-    return PLAIN.format(kind=kind, offers=offers, more=more)
+    module = "empty_provider" if kind == "Empty" else "plain_provider"
+    return PLAIN.format(module=module, kind=kind, offers=offers, more=more)
 
 
 def run(scale: Scale) -> Report:

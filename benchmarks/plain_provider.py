@@ -1,4 +1,4 @@
-"""What `OfferGoLive` is compared with: dynamic providers as anybody would write them, and one that does nothing.
+"""What `OfferGoLive` is compared with: dynamic providers as anybody would write them.
 
 `PlainGoLive` follows Pulumi's guide to dynamic providers and requests' to HTTP: post, then poll until it is over.
 `AzureCoreGoLive` is the same with azure-core's poller for the waiting, which is what a developer who knows the Azure
@@ -13,7 +13,7 @@ import time
 from typing import Any
 
 import requests
-from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider
+from pulumi.dynamic import CreateResult, Resource, ResourceProvider
 
 API_VERSION = "2017-10-31"
 
@@ -69,16 +69,6 @@ class AzureCoreGoLive(ResourceProvider):
         return CreateResult(f"{props['publisher_id']}/{props['offer_id']}", {**props, "status": status})
 
 
-class Nothing(ResourceProvider):
-    """The least that a dynamic provider can do."""
-
-    def create(self, props: dict[str, Any]) -> CreateResult:
-        return CreateResult("nothing", props)
-
-    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        return DiffResult(changes=False)
-
-
 class Plain(Resource, module="benchmark", name="Plain"):
     def __init__(self, name: str, offer_id: str, interval: float) -> None:
         super().__init__(PlainGoLive(), name, {"publisher_id": "contoso", "offer_id": offer_id, "interval": interval})
@@ -89,8 +79,3 @@ class AzureCore(Resource, module="benchmark", name="AzureCore"):
         super().__init__(
             AzureCoreGoLive(), name, {"publisher_id": "contoso", "offer_id": offer_id, "interval": interval}
         )
-
-
-class Empty(Resource, module="benchmark", name="Empty"):
-    def __init__(self, name: str, offer_id: str) -> None:
-        super().__init__(Nothing(), name, {"publisher_id": "contoso", "offer_id": offer_id})

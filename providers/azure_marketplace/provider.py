@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import inspect
 import os
+import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pulumi.dynamic import (
     CheckFailure,
@@ -38,9 +39,11 @@ from providers.azure_marketplace.inputs import INPUT_NAMES, failures_of, normali
 from providers.azure_marketplace.launch import OUTPUT_NAMES, Launch
 from providers.azure_marketplace.progress import Narrator
 from providers.azure_marketplace.publishing import OfferKey, Status
-from providers.azure_marketplace.session import Session
-from providers.azure_marketplace.settings import NAMESPACE
+from providers.azure_marketplace.settings import NAMESPACE, read_settings
 from providers.azure_marketplace.sight import drifted
+
+if TYPE_CHECKING:
+    from providers.azure_marketplace.session import Session
 
 __all__ = ["OfferGoLiveProvider"]
 
@@ -61,17 +64,30 @@ class OfferGoLiveProvider(ResourceProvider):
     def configure(self, req: ConfigureRequest) -> None:
         dynamic_host.install(logger="providers.azure_marketplace")
         self._problem: InvalidInput | None = None
+        self._configured = lambda key: req.config.get(f"{NAMESPACE}:{key}")
+        self._made: Session | None = None
+        self._making = threading.Lock()
         try:
-            self._session = Session(lambda key: req.config.get(f"{NAMESPACE}:{key}"), os.environ)
+            self._settings = read_settings(self._configured, os.environ)
         except InvalidInput as error:
             # Told by each call in its own way: an exception here would reach the user as a traceback.
             self._problem = error
+
+    @property
+    def _session(self) -> Session:
+        """Made when the portal is first to be asked: a stack that is unchanged needs neither HTTP nor a sign-in."""
+        with self._making:
+            if self._made is None:
+                from providers.azure_marketplace.session import Session
+
+                self._made = Session(self._configured, os.environ)
+            return self._made
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         given = _given(news)
         unknown = {name for name, value in given.items() if _is_unknown(value)}
         failures = failures_of({name: given[name] for name in given if name not in unknown}, unknown=unknown)
-        problem = self._problem or ("api" not in unknown and self._session.unsupported(given.get("api"))) or None
+        problem = self._problem or (None if "api" in unknown else self._unsupported(given.get("api")))
         if problem and not any(name == problem.name for name, _ in failures):
             failures.append((problem.name, str(problem)))
         if failures:
@@ -152,9 +168,14 @@ class OfferGoLiveProvider(ResourceProvider):
         except OfferGoLiveError as error:
             raise dynamic_host.Failed(str(error)) from None
 
+    def _unsupported(self, api: str | None) -> InvalidInput | None:
+        if (api or self._settings.api) == "cloudPartnerPortal":
+            return None
+        return self._session.unsupported(api)
+
     def _preflight(self, old: Mapping[str, Any], inputs: Mapping[str, Any]) -> CheckFailure | None:
         """What `up` would do, told; or why it would refuse. Sends nothing for a resource that is unchanged."""
-        mode = self._session.settings.preflight
+        mode = self._settings.preflight
         if mode == "off" or not any(_differ(old, inputs, name) for name in inputs if name != "wait"):
             return None
         call = dynamic_host.current_call()
