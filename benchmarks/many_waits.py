@@ -62,9 +62,7 @@ def run(scale: Scale) -> Report:
         "four threads. `PULUMI_PARALLEL` is 100 for all."
     )
     ours = seen[0][1]
-    report.target(
-        "within one operation's time + 5 s", number(ours.seconds, "s"), ours.seconds <= scale.seconds + 5.0
-    )
+    report.target("within one operation's time + 5 s", number(ours.seconds, "s"), ours.seconds <= scale.seconds + 5.0)
     report.target("15 times the plain provider's throughput", f"{plain / ours.seconds:.1f}", plain / ours.seconds >= 15)
     report.target("host memory under 80 MiB", f"{mebibytes(ours.host.rss)} RSS", ours.host.rss < 80 * 2**20)
     report.target("a handful of connections", str(ours.host.connections), ours.host.connections <= 16)

@@ -12,7 +12,9 @@ TARGET = 15.0
 
 
 def run(scale: Scale) -> Report:
-    report = Report(f"Preview of {scale.offers} new offers, each answer of the portal {LATENCY * 1000:.0f} ms late", scale)
+    report = Report(
+        f"Preview of {scale.offers} new offers, each answer of the portal {LATENCY * 1000:.0f} ms late", scale
+    )
     names = [f"vm{index}" for index in range(scale.offers)]
     with stage() as here:
         portal = here.portal(names)

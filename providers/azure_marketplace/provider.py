@@ -38,9 +38,9 @@ from providers.azure_marketplace.going_live import GoingLive, Limits, Request
 from providers.azure_marketplace.inputs import INPUT_NAMES, failures_of, normalised
 from providers.azure_marketplace.launch import OUTPUT_NAMES, Launch
 from providers.azure_marketplace.progress import Narrator
-from providers.azure_marketplace.publishing import OfferKey, Status
+from providers.azure_marketplace.publishing import OfferKey
 from providers.azure_marketplace.settings import NAMESPACE, read_settings
-from providers.azure_marketplace.sight import drifted
+from providers.azure_marketplace.sight import stands
 
 if TYPE_CHECKING:
     from providers.azure_marketplace.session import Session
@@ -67,6 +67,7 @@ class OfferGoLiveProvider(ResourceProvider):
         self._configured = lambda key: req.config.get(f"{NAMESPACE}:{key}")
         self._made: Session | None = None
         self._making = threading.Lock()
+        self._doing = False
         try:
             self._settings = read_settings(self._configured, os.environ)
         except InvalidInput as error:
@@ -102,17 +103,18 @@ class OfferGoLiveProvider(ResourceProvider):
         replaces = [name for name in _IDENTITY if _differ(old, new, name)]
         changed = any(_differ(old, new, name) for name in ("offer_version", "triggers", "api"))
         recorded = Launch.from_outputs(_olds)
-        unfinished = recorded is None or recorded.status is not Status.SUCCEEDED
-        adrift = recorded is not None and drifted(recorded, old.get("offer_version"))
-        return DiffResult(changes=bool(replaces) or changed or unfinished or adrift, replaces=replaces)
+        as_wanted = recorded is not None and stands(recorded, old.get("offer_version"))
+        return DiffResult(changes=bool(replaces) or changed or not as_wanted, replaces=replaces)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
+        self._doing = True
         inputs = normalised(_given(props))
         request = Request(_offer(inputs), inputs.get("offer_version"), inputs.get("wait", True))
         launch = self._bring_about(inputs, None, request)
         return CreateResult(str(request.offer), _outputs(inputs, launch))
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        self._doing = True
         old, inputs = _given(_olds), normalised(_given(_news))
         triggered = _differ(old, inputs, "triggers")
         request = Request(
@@ -133,7 +135,7 @@ class OfferGoLiveProvider(ResourceProvider):
         offer = _offer(inputs)
         try:
             rule, _ = self._rule(inputs)
-            launch = rule.refreshed(offer, recorded)
+            launch = rule.refreshed(offer, recorded, pin=inputs.get("offer_version"))
         except OfferGoLiveError as error:
             raise dynamic_host.Failed(f"{offer} could not be refreshed. {error}") from None
         if launch is None:
@@ -176,7 +178,9 @@ class OfferGoLiveProvider(ResourceProvider):
     def _preflight(self, old: Mapping[str, Any], inputs: Mapping[str, Any]) -> CheckFailure | None:
         """What `up` would do, told; or why it would refuse. Sends nothing for a resource that is unchanged."""
         mode = self._settings.preflight
-        if mode == "off" or not any(_differ(old, inputs, name) for name in inputs if name != "wait"):
+        # Once `up` is at work, each create looks its own offer up and refuses it in the same words, side by side with
+        # the others; the engine checks one resource after another.
+        if mode == "off" or self._doing or not any(_differ(old, inputs, name) for name in inputs if name != "wait"):
             return None
         call = dynamic_host.current_call()
         known = Request(_offer(inputs), inputs.get("offer_version"))
