@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.machine import machine
-from benchmarks.report import TINY, WHOLE, Report, into
-from benchmarks.stage import CannotMeasure
+from benchmarks.report import TINY, WHOLE, CannotMeasure, Report, into
 
 NAMES = ("many_waits", "schedules", "unchanged", "polls", "previews")
 

@@ -46,16 +46,8 @@ def run(scale: Scale) -> Report:
     with stage() as here:
         seen = [(each, *_one(here, each, scale)) for each in contestants]
     plain = seen[2][1].seconds
-    report.table(
-        ["", "wall", "throughput, plain = 1", "CPU, host", "CPU, all", "memory, PSS", "RSS", "threads", "connections"]
-        + ["requests per offer"],
-        [
-            [each.name, number(got.seconds, "s"), f"{plain / got.seconds:.1f}", number(got.host.cpu, "s")]
-            + [number(got.cpu, "s"), mebibytes(got.host.pss), mebibytes(got.host.rss), str(got.host.threads)]
-            + [str(got.host.connections), number(requests / scale.offers)]
-            for each, got, requests in seen
-        ],
-    )
+    columns = ("", "wall", "throughput, plain = 1", "CPU, host", "CPU, all", "memory, PSS", "RSS", "threads")
+    report.table((*columns, "connections", "requests per offer"), [_row(*each, plain, scale) for each in seen])
     report.notes.append(
         f"Memory, threads, connections: the peaks of the one process that runs the dynamic provider. All poll every "
         f"{number(INTERVAL, 's')}, but for the second row. The plain ones were run in full; Pulumi's host gives them "
@@ -67,6 +59,13 @@ def run(scale: Scale) -> Report:
     report.target("host memory under 80 MiB", f"{mebibytes(ours.host.rss)} RSS", ours.host.rss < 80 * 2**20)
     report.target("a handful of connections", str(ours.host.connections), ours.host.connections <= 16)
     return report
+
+
+def _row(contestant: Contestant, got: Measured, requests: int, plain: float, scale: Scale) -> list[str]:
+    host = got.host
+    seconds = [number(got.seconds, "s"), f"{plain / got.seconds:.1f}", number(host.cpu, "s"), number(got.cpu, "s")]
+    peaks = [mebibytes(host.pss), mebibytes(host.rss), str(host.threads), str(host.connections)]
+    return [contestant.name, *seconds, *peaks, number(requests / scale.offers)]
 
 
 def _one(here: Stage, contestant: Contestant, scale: Scale) -> tuple[Measured, int]:

@@ -2,8 +2,8 @@
 
 `PlainGoLive` follows Pulumi's guide to dynamic providers and requests' to HTTP: post, then poll until it is over.
 `AzureCoreGoLive` is the same with azure-core's poller for the waiting, which is what a developer who knows the Azure
-SDK would reach for. azure-core takes nothing but an absolute `Operation-Location` and the word `succeeded` for such an operation,
-so the simulator is told to speak so whenever it takes part.
+SDK would reach for. azure-core takes nothing but an absolute `Operation-Location` and the word `succeeded` for such an
+operation, so the simulator is told to speak so whenever it takes part.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class AzureCoreGoLive(ResourceProvider):
         client: PipelineClient[Any, Any] = PipelineClient(_endpoint(), policies=policies)
         accepted: Any = client.send_request(HttpRequest("POST", _golive(props)), _return_pipeline_response=True)
         accepted.http_response.raise_for_status()
-        polling: LROBasePolling[Any, Any, Any, Any] = LROBasePolling(timeout=props["interval"])
+        polling: LROBasePolling[Any, Any, Any] = LROBasePolling(timeout=props["interval"])
         poller = LROPoller(client, accepted, lambda answer: answer.http_response.json(), polling)
         status = poller.result()["status"]
         return CreateResult(f"{props['publisher_id']}/{props['offer_id']}", {**props, "status": status})

@@ -9,6 +9,10 @@ from dataclasses import dataclass, field
 BEGIN, END = "<!-- results: make bench -->", "<!-- end of the results -->"
 
 
+class CannotMeasure(Exception):
+    """Something is missing, or went wrong that is not what is measured."""
+
+
 @dataclass(frozen=True)
 class Scale:
     """How much is measured. judged: whether the size is large enough for targets to mean something."""

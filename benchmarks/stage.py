@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.report import CannotMeasure
 from tests.engine.conftest import CHECKOUT, PROJECT, TOKEN, Project, Result
 from tests.engine.portal import control, hosts_of
 from tools import get_pulumi
@@ -25,10 +26,6 @@ from tools.simulator_process import Running, Simulator
 
 PATIENCE = 600.0
 LOOK_EVERY = 0.1
-
-
-class CannotMeasure(Exception):
-    """Something is missing, or went wrong that is not what is measured."""
 
 
 @dataclass

@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from benchmarks.many_waits import program_of, program_of_ours
-from benchmarks.report import Report, Scale, number
-from benchmarks.stage import CHECKOUT, CannotMeasure, Measured, forget_requests, measure, requests_to, stage
+from benchmarks.report import CannotMeasure, Report, Scale, number
+from benchmarks.stage import Measured, forget_requests, measure, requests_to, stage
+from tests.engine.conftest import CHECKOUT
 
 UP = ("up", "--yes", "--skip-preview")
 HOST = "import asyncio, dill, grpc, pulumi, pulumi.dynamic"  # what Pulumi's host of dynamic providers imports
