@@ -28,6 +28,15 @@ PATIENCE = 600.0
 LOOK_EVERY = 0.1
 
 
+class Forgetful(Simulator):
+    """It keeps no file: writing one after each change costs more than all answers, and real portals have databases."""
+
+    def _command(self, port: int) -> list[str]:
+        command = super()._command(port)
+        state = command.index("--state")
+        return [*command[:state], *command[state + 2 :]]
+
+
 @dataclass
 class Stage:
     """Fresh simulators and projects; all of them end with it."""
@@ -43,7 +52,7 @@ class Stage:
         listed = [{"offer": f"contoso/{name}", "preview": 7} for name in offers]
         scenario = folder / "scenario.yaml"
         scenario.write_text(json.dumps({"defaults": behaviour, "offers": listed}))
-        self.simulators.append(Simulator(CHECKOUT, folder, Path(sys.executable), scenario))
+        self.simulators.append(Forgetful(CHECKOUT, folder, Path(sys.executable), scenario))
         return self.simulators[-1].start()
 
     def project(self, program: str, portal: Running | None = None, **configuration: object) -> Project:
