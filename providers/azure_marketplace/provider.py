@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import inspect
 import os
+import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pulumi.dynamic import (
     CheckFailure,
@@ -40,9 +41,11 @@ from providers.azure_marketplace.inputs import INPUT_NAMES, failures_of, normali
 from providers.azure_marketplace.launch import OUTPUT_NAMES, Launch
 from providers.azure_marketplace.progress import Narrator
 from providers.azure_marketplace.publishing import OfferKey
-from providers.azure_marketplace.session import Session
-from providers.azure_marketplace.settings import NAMESPACE
+from providers.azure_marketplace.settings import NAMESPACE, read_settings
 from providers.azure_marketplace.sight import stands
+
+if TYPE_CHECKING:
+    from providers.azure_marketplace.session import Session
 
 __all__ = ["OfferGoLiveProvider"]
 
@@ -63,11 +66,25 @@ class OfferGoLiveProvider(ResourceProvider):
     def configure(self, req: ConfigureRequest) -> None:
         dynamic_host.install(logger="providers.azure_marketplace")
         self._problem: InvalidInput | None = None
+        self._configured = lambda key: req.config.get(f"{NAMESPACE}:{key}")
+        self._made: Session | None = None
+        self._making = threading.Lock()
+        self._doing = False
         try:
-            self._session = Session(lambda key: req.config.get(f"{NAMESPACE}:{key}"), os.environ)
+            self._settings = read_settings(self._configured, os.environ)
         except InvalidInput as error:
             # Told by each call in its own way: an exception here would reach the user as a traceback.
             self._problem = error
+
+    @property
+    def _session(self) -> Session:
+        """Made when the portal is first to be asked: a stack that is unchanged needs neither HTTP nor a sign-in."""
+        with self._making:
+            if self._made is None:
+                from providers.azure_marketplace.session import Session
+
+                self._made = Session(self._configured, os.environ)
+            return self._made
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         given = _given(news)
@@ -92,12 +109,14 @@ class OfferGoLiveProvider(ResourceProvider):
         return DiffResult(changes=bool(replaces) or changed or not as_wanted, replaces=replaces)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
+        self._doing = True
         inputs = normalised(_given(props))
         request = Request(_offer(inputs), inputs.get("offer_version"), inputs.get("wait", True))
         launch = self._bring_about(inputs, None, request)
         return CreateResult(str(request.offer), _outputs(inputs, launch))
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        self._doing = True
         old, inputs = _given(_olds), normalised(_given(_news))
         triggered = _differ(old, inputs, "triggers")
         request = Request(
@@ -156,10 +175,12 @@ class OfferGoLiveProvider(ResourceProvider):
 
     def _preflight(self, old: Mapping[str, Any], inputs: Mapping[str, Any]) -> CheckFailure | None:
         """What `up` would do, told; or why it would refuse. Sends nothing for a resource that is unchanged."""
-        mode = self._session.settings.preflight
+        mode = self._settings.preflight
         moved = bool(old) and self._moved(old, inputs)
         differing = [name for name in INPUT_NAMES if name not in ("wait", "api") and _differ(old, inputs, name)]
-        if mode == "off" or not (differing or moved):
+        # Once `up` is at work, each create looks its own offer up and refuses it in the same words, side by side with
+        # the others; the engine checks one resource after another.
+        if mode == "off" or self._doing or not (differing or moved):
             return None
         call = dynamic_host.current_call()
         request = Request(
@@ -189,7 +210,7 @@ class OfferGoLiveProvider(ResourceProvider):
         """Whether another API is chosen than before; naming the stack's default is no other choice."""
         if self._problem:
             return False
-        default = self._session.settings.api
+        default = self._settings.api
         return bool((old.get("api") or default) != (new.get("api") or default))
 
     def _rule(self, inputs: Mapping[str, Any], *, limits: Limits | None = None) -> tuple[GoingLive, Clock]:
