@@ -57,6 +57,9 @@ _OWN_HEADERS = frozenset(
 )
 
 
+_HOST = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?")
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Validated. endpoints: by API, without a slash at the end. Intervals and the timeout are seconds."""
@@ -130,7 +133,13 @@ def _endpoint(value: str) -> str:
         _ = address.port
     except ValueError:
         raise wrong from None
-    if address.scheme not in ("https", "http") or not address.hostname or "@" in address.netloc:
+    # Only hosts that every reader of addresses reads alike.
+    if (
+        address.scheme not in ("https", "http")
+        or not address.hostname
+        or not _HOST.fullmatch(address.netloc)
+        or ".." in address.netloc
+    ):
         raise wrong
     if "?" in value or "#" in value or any(part in (".", "..") for part in address.path.split("/")):
         raise wrong
