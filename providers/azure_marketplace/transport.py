@@ -228,8 +228,12 @@ class Transport:
                 timeout=(min(CONNECT_TIMEOUT, timeout), timeout),
             ) as response:
                 taken, broken = _bounded(response)
-                answer = Answer(self._title, doing, response.status_code, response.headers, taken, broken)
-                reason = response.reason or ""
+                headers = requests.structures.CaseInsensitiveDict(
+                    {name: bearer.without(value) for name, value in response.headers.items()}
+                )
+                body = bearer.without(taken.decode("latin-1")).encode("latin-1")
+                answer = Answer(self._title, doing, response.status_code, headers, body, broken)
+                reason = bearer.without(response.reason or "")
         except _TRANSPORT_ERRORS as error:
             failure = self._unanswered(error, doing, sent=session.sent)
         else:
@@ -290,6 +294,10 @@ class _Bearer(requests.auth.AuthBase):
         """One with another token than this one, which was rejected; None where there is none."""
         other = _Bearer(source(self._token))
         return None if other._token == self._token else other
+
+    def without(self, said: str) -> str:
+        """What came back, less the token: some servers and proxies quote what they were sent, above all in errors."""
+        return said.replace(self._token, "***") if len(self._token) >= 8 else said
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._token}"

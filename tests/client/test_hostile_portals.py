@@ -213,6 +213,18 @@ def test_a_refusal_shows_nothing_that_could_draw(
     assert "red link" in str(told.value)
 
 
+def test_a_server_that_quotes_what_it_was_sent_is_not_quoted(
+    server: Callable[..., Server], client: Callable[..., Transport]
+) -> None:
+    quote = f"You sent: Bearer {TOKEN}"
+    body = json.dumps({"error": {"message": quote}}).encode()
+    head = f"HTTP/1.1 401 {quote}\r\nX-Echo: {quote}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    with pytest.raises(PublishingError) as told:
+        client(server(bytes_of(head + body)).url).get("/x", doing="ask")
+    assert "You sent: Bearer ***" in str(told.value)
+    assert TOKEN not in str(told.value)
+
+
 # Where the token goes
 
 OTHER_PLACES = [
