@@ -308,7 +308,7 @@ class _Host:
 
     def _stopped(self, grace: float | None) -> Any:
         """In place of `server.stop`; on the main thread."""
-        assert self._stop is not None
+        assert self._stop is not None  # nosec B101
         if self._held or threading.current_thread() is not threading.main_thread():
             return self._stop(grace)
         self._held = True

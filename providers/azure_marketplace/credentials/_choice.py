@@ -31,12 +31,12 @@ WAYS_IN = (
 class Method(str, Enum):
     """The value is what people call it."""
 
-    ACCESS_TOKEN = "access token"  # noqa: S105 - a name, as below
+    ACCESS_TOKEN = "access token"  # noqa: S105 - a name, as below  # nosec B105
     DEFAULT_AZURE_CREDENTIAL = "DefaultAzureCredential"
     CLIENT_CERTIFICATE = "client certificate"
-    CLIENT_SECRET = "client secret"  # noqa: S105
-    OIDC_TOKEN = "OIDC token"  # noqa: S105
-    OIDC_TOKEN_FILE = "workload identity (OIDC token file)"  # noqa: S105
+    CLIENT_SECRET = "client secret"  # noqa: S105  # nosec B105
+    OIDC_TOKEN = "OIDC token"  # noqa: S105  # nosec B105
+    OIDC_TOKEN_FILE = "workload identity (OIDC token file)"  # noqa: S105  # nosec B105
     OIDC_REQUEST = "GitHub OIDC"
     AZURE_PIPELINES = "Azure Pipelines OIDC"
     MANAGED_IDENTITY = "managed identity"

@@ -6,7 +6,7 @@ Those exceptions carry requests, answers and the output of processes, so none is
 from __future__ import annotations
 
 import re
-import subprocess
+import subprocess  # for the name of an error  # nosec B404
 from collections.abc import Iterable, Iterator
 
 from providers.azure_marketplace.errors import SignInFailed
