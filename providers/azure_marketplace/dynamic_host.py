@@ -27,7 +27,7 @@ from typing import Any, Literal, NoReturn
 import grpc
 import pulumi
 
-__all__ = ["Call", "Failed", "Incomplete", "Severity", "current_call", "install", "watched"]
+__all__ = ["Call", "Failed", "Incomplete", "Severity", "current_call", "install", "keys_of", "watched"]
 
 Severity = Literal["debug", "info", "warning", "error"]
 
@@ -87,6 +87,11 @@ class Call:
     def log(self, message: str, severity: Severity) -> None:
         """Tell `message` under the resource, to stay."""
         _host.engine.log(severity, message, self.urn)
+
+
+def keys_of(config: object) -> tuple[str, ...]:
+    """All keys of a provider's configuration, with their namespaces; none where this SDK keeps them elsewhere."""
+    return tuple(map(str, getattr(config, "_props", None) or ()))
 
 
 def current_call() -> Call:

@@ -26,6 +26,7 @@ from pulumi.output import Unknown
 
 from providers.azure_marketplace import dynamic_host, preflight
 from providers.azure_marketplace.clock import Clock
+from providers.azure_marketplace.credentials import KEYS as SIGN_IN_KEYS
 from providers.azure_marketplace.errors import (
     Interrupted,
     InvalidInput,
@@ -39,7 +40,8 @@ from providers.azure_marketplace.launch import OUTPUT_NAMES, Launch
 from providers.azure_marketplace.progress import Narrator
 from providers.azure_marketplace.publishing import OfferKey, Status
 from providers.azure_marketplace.session import Session
-from providers.azure_marketplace.settings import NAMESPACE
+from providers.azure_marketplace.settings import KEYS as SETTINGS_KEYS
+from providers.azure_marketplace.settings import NAMESPACE, unknown_key
 from providers.azure_marketplace.sight import drifted
 
 __all__ = ["OfferGoLiveProvider"]
@@ -60,12 +62,13 @@ class OfferGoLiveProvider(ResourceProvider):
 
     def configure(self, req: ConfigureRequest) -> None:
         dynamic_host.install(logger="providers.azure_marketplace")
-        self._problem: InvalidInput | None = None
+        known = (*SETTINGS_KEYS, *SIGN_IN_KEYS)
+        self._problem: InvalidInput | None = unknown_key(dynamic_host.keys_of(req.config), known)
         try:
             self._session = Session(lambda key: req.config.get(f"{NAMESPACE}:{key}"), os.environ)
         except InvalidInput as error:
             # Told by each call in its own way: an exception here would reach the user as a traceback.
-            self._problem = error
+            self._problem = self._problem or error
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         given = _given(news)

@@ -5,11 +5,12 @@ Holds no secret: what is for signing in is read by `credentials.py` alone. Pure 
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
@@ -25,6 +26,7 @@ __all__ = [
     "Settings",
     "environment_name",
     "read_settings",
+    "unknown_key",
 ]
 
 NAMESPACE = "azuremarketplace"
@@ -112,6 +114,23 @@ def read_settings(configured: Callable[[str], str | None], environment: Mapping[
             next_step="Nothing was sent.",
         )
     return settings
+
+
+def unknown_key(keys: Iterable[str], known: Collection[str]) -> InvalidInput | None:
+    """What is wrong with a stack that sets a key of the namespace that nobody reads, such as one that is misspelt.
+
+    keys: all that the stack sets, with their namespaces.
+    """
+    for namespace, _, key in (name.partition(":") for name in keys):
+        if namespace == NAMESPACE and key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            meant = f"{NAMESPACE}:{near[0]} is one" if near else f"its keys are {', '.join(sorted(known))}"
+            return InvalidInput(
+                f"The configuration {NAMESPACE}:{key[:60]} is no key of OfferGoLive: {meant}",
+                name=key[:60],
+                next_step=f"Remove it: `pulumi config rm {NAMESPACE}:{key[:60]}`. Nothing was sent.",
+            )
+    return None
 
 
 def _api(value: str) -> str:

@@ -357,7 +357,7 @@ def test_sign_in_with_values_that_are_none(values: dict[str, str], named: dict[s
 
 
 @examples(200)
-@given(text=texts(), secret=st.text(min_size=6, max_size=20), cut=st.booleans())
+@given(text=texts(), secret=st.text(min_size=8, max_size=20), cut=st.booleans())
 def test_an_error_of_a_library_is_told_without_its_secrets(text: str, secret: str, cut: bool) -> None:
     error = ValueError(f"{text} AADSTS7000215: {secret} {text}" if cut else f"{secret}{text}")
     told = explain(error, "Signing in by client secret", secrets=[secret])

@@ -19,7 +19,7 @@ from typing import NoReturn
 from providers.azure_marketplace.errors import SignInFailed
 from providers.azure_marketplace.settings import NAMESPACE, environment_name
 
-__all__ = ["WAYS_IN", "Found", "Level", "Method", "SignIn", "Sources", "choose"]
+__all__ = ["KEYS", "WAYS_IN", "Found", "Level", "Method", "SignIn", "Sources", "choose"]
 
 WAYS_IN = (
     "On a laptop run `az login`. In a pipeline set ARM_USE_OIDC, ARM_CLIENT_ID and ARM_TENANT_ID; on an Azure machine "
@@ -90,6 +90,8 @@ _NAMED_BY: tuple[tuple[str, Method], ...] = (
     ("useCli", Method.AZURE_CLI),
     ("useDeveloperCli", Method.AZURE_DEVELOPER_CLI),
 )
+KEYS = frozenset((*_VARIABLES, *(key for key, _ in _NAMED_BY)))
+"""Every key of signing in."""
 _APPLICATION = ("clientId", "tenantId")
 _NEEDS: Mapping[Method, tuple[str, ...]] = {
     Method.ACCESS_TOKEN: ("accessToken",),
