@@ -52,12 +52,14 @@ class _Heard:
 class CannedAdapter(requests.adapters.HTTPAdapter):
     """Says `answer(method, address)`, bytes, in place of whoever is asked."""
 
-    def __init__(self, answer: Callable[[str, str], bytes]) -> None:
+    def __init__(self, answer: Callable[[str, str], bytes], session: BoundedSession) -> None:
         super().__init__()
         self._answer = answer
+        self._session = session
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         method = request.method or ""
+        self._session._leaves()
         heard = _Response(_Heard(self._answer(method, request.url or "")), method=method)  # type: ignore[arg-type]
         heard.begin()
         raw = urllib3.HTTPResponse(
@@ -78,7 +80,7 @@ class CannedConnections(Connections):
 
     def __init__(self, answer: Callable[[str, str], bytes]) -> None:
         super().__init__(timeout=60.0, cancelled=threading.Event, user_agent="test", workers=1)
-        self._session.mount("https://", CannedAdapter(answer))
+        self._session.mount("https://", CannedAdapter(answer, self._session))
 
     def run(self, request: Callable[[BoundedSession], Answer], *, reads: bool) -> Answer:
         return request(self._session)

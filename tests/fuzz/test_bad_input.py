@@ -296,7 +296,7 @@ def sign_in(answer: Callable[[str, str], bytes], configured: dict[str, str]) -> 
         def __init__(self) -> None:
             super().__init__()
             for scheme in ("https://", "http://"):
-                self.mount(scheme, CannedAdapter(answer))
+                self.mount(scheme, CannedAdapter(answer, self))
 
     LOGGED.disabled = True
     try:
