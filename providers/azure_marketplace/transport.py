@@ -49,6 +49,8 @@ __all__ = ["Answer", "Connections", "Token", "Transport", "path_on"]
 
 WORKERS = 16
 LARGEST_BODY = 4 * 1024 * 1024
+MOST_PARTS = 100_000
+"""Objects, lists and members of one answer: as Python's objects they take thirty times the room of their text."""
 CONNECT_TIMEOUT = 15.0
 GRACE = 0.7
 """Seconds that a cancelled caller still gives a request which changes something: its answer may just be coming."""
@@ -98,6 +100,8 @@ class Answer:
         """The body; raises `Unreadable` when it is not JSON."""
         if self.broken:
             self.unreadable(self.broken)
+        if _parts(self.body) > MOST_PARTS:
+            self.unreadable("its answer has too many parts")
         try:
             return json.loads(self.body, parse_constant=_no_such_constant)
         except (ValueError, RecursionError):
@@ -365,6 +369,8 @@ def _innermost(error: BaseException) -> str:
 def _words(answer: Answer) -> str:
     """The API's own words out of an error body, whatever its form (portal-api sections 1 and 3.5)."""
     text = answer.body.decode("utf-8", "replace")
+    if _parts(answer.body) > MOST_PARTS:
+        return plain(text, longest=400)
     try:
         body = json.loads(text)
         if isinstance(body, str):  # an error of the service behind it, handed on as text that holds JSON
@@ -372,6 +378,11 @@ def _words(answer: Answer) -> str:
     except (ValueError, RecursionError):
         return _wrapped(text) or plain(text, longest=400)
     return plain("; ".join(_said(body)), longest=600)
+
+
+def _parts(body: bytes) -> int:
+    """At least how many objects, lists and members a JSON text has, without reading it."""
+    return sum(map(body.count, (b"{", b"[", b",")))
 
 
 def _wrapped(text: str) -> str:

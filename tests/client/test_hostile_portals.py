@@ -115,6 +115,8 @@ BROKEN_BODIES = {
     "no number": bytes_of(OK + b"\r\n[NaN]"),
     "a number beyond all": bytes_of(OK + b"\r\n[" + b"9" * 100_000 + b"]"),
     "no text": bytes_of(OK + b"\r\n\xff\xfe\x00"),
+    "a million objects": bytes_of(OK + b"\r\n[" + b"{}," * 1_000_000 + b"{}]"),
+    "a million members": bytes_of(OK + b"\r\n{" + b'"a":1,' * 600_000 + b'"b":1}'),
     "nests": bytes_of(OK + b"\r\n" + b'{"a":' * 100_000),
 }
 REDIRECTS = {

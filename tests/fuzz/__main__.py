@@ -47,7 +47,8 @@ def main(seconds: int, wanted: list[str]) -> int:
             continue
         corpus = CORPUS / name
         corpus.mkdir(parents=True, exist_ok=True)
-        arguments = [f"-max_total_time={seconds}", "-max_len=4096", "-timeout=20", "-rss_limit_mb=1500"]
+        arguments = [f"-max_total_time={seconds}", "-max_len=8192", "-len_control=0"]
+        arguments += ["-timeout=20", "-rss_limit_mb=1500"]
         command = [sys.executable, "-m", "tests.fuzz", "--drive", name, *arguments]
         command += ["-print_final_stats=1", f"-artifact_prefix={CORPUS.parent}/{name}-", str(corpus)]
         log = CORPUS.parent / f"{name}.log"

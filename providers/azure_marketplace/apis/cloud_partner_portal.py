@@ -193,7 +193,7 @@ def _items(answer: Answer) -> list[Mapping[str, Any]]:
     if not isinstance(body, (list, Mapping)):
         answer.unreadable("its answer is neither an object nor a list")
     items = body if isinstance(body, list) else [body]
-    if len(items) > _LONGEST_LIST:  # nobody has so many; and a part of them could hide the one that runs
+    if len(items) > _LONGEST_LIST:  # nobody has so many, and a part of them could hide the one that runs
         answer.unreadable(f"its answer lists {len(items)} things")
     return [folded(item) for item in items if isinstance(item, Mapping)]
 

@@ -67,7 +67,8 @@ def _attempt(sign_in: SignIn, scope: str, worked_before: bool) -> Token | SignIn
             info = credential.get_token_info(scope)
         return Token(sendable(info.token, sign_in.method.value), float(info.expires_on), info.refresh_on)
     except SignInFailed as error:
-        return SignInFailed(error.what, next_step=error.next_step, transient=error.transient or worked_before)
+        # A setting's own value may be in it, such as a path.
+        return SignInFailed(plain(error.what), next_step=error.next_step, transient=error.transient or worked_before)
     except Exception as error:
         failure = explain(error, doing, secrets=secrets, statuses=statuses, worked_before=worked_before)
         if sign_in.by_default and isinstance(error, CredentialUnavailableError):
