@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import logging
+import pkgutil
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
@@ -20,7 +22,7 @@ import urllib3.util
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.azure_marketplace.apis.cloud_partner_portal import CloudPartnerPortal
+from providers.azure_marketplace import apis
 from providers.azure_marketplace.bounds import BoundedSession
 from providers.azure_marketplace.credentials import TokenSource, _azure
 from providers.azure_marketplace.credentials._choice import _NAMED_BY, _VARIABLES, Sources, choose
@@ -34,12 +36,30 @@ from providers.azure_marketplace.progress import line
 from providers.azure_marketplace.publishing import OfferKey
 from providers.azure_marketplace.settings import KEYS, environment_name, read_settings
 from providers.azure_marketplace.text import plain
+from providers.azure_marketplace.tolerant import Said
 from providers.azure_marketplace.transport import path_on
 from tests.fuzz.canned import HOST, CannedAdapter, answers, examples, harmless, said, texts, transport
 from tests.unit.worlds import FakeClock
 from tests.unit.worlds import Told as Observed
 
 OFFER = OfferKey("contoso", "vm")
+MODULES = [importlib.import_module(f"{apis.__name__}.{each.name}") for each in pkgutil.iter_modules(apis.__path__)]
+CLIENTS: list[Any] = [
+    value
+    for module in MODULES
+    for value in vars(module).values()
+    if hasattr(value, "submit") and value.__module__ == module.__name__
+]
+MEMBERS = sorted(
+    {
+        field.alias or name
+        for module in MODULES
+        for model in vars(module).values()
+        if isinstance(model, type) and issubclass(model, Said)
+        for name, field in model.model_fields.items()
+    }
+)
+"""Whatever a client reads of an answer."""
 WORDS = ["not started", "running", "completed", "failed", "canceled", "goLive", "publish", "production", "staging"]
 DATES = st.sampled_from(
     ["2026-11-26T10:00:00.1234567Z", "2026-11-26T10:00:00", "9999-12-31T23:59:59-14:00", "0001-01-01"]
@@ -67,6 +87,7 @@ STEPS = st.lists(
 )
 PORTAL = said(
     {
+        **{member: st.one_of(texts(), st.integers(), st.lists(texts(), max_size=2)) for member in MEMBERS},
         "status": st.one_of(st.sampled_from(WORDS), texts()),
         "submissionState": st.sampled_from(WORDS),
         "submissionType": st.sampled_from(WORDS),
@@ -102,8 +123,8 @@ def told_well(error: OfferGoLiveError, longest: int = 5000) -> None:
     assert "canary" not in str(error) + repr(error)
 
 
-def ask(say: Callable[[], bytes]) -> None:
-    portal = CloudPartnerPortal(transport(lambda _method, _address: say()))
+def ask(client: Any, say: Callable[[], bytes]) -> None:
+    portal = client(transport(lambda _method, _address: say()))
     for verb in (
         lambda: portal.offer_exists(OFFER),
         lambda: portal.preview(OFFER),
@@ -127,32 +148,35 @@ def ask(say: Callable[[], bytes]) -> None:
 
 
 @examples(300)
-@given(answer=ANSWERS)
-def test_answers_of_the_portal(answer: bytes) -> None:
-    ask(lambda: answer)
+@given(client=st.sampled_from(CLIENTS), answer=ANSWERS)
+def test_answers_of_the_portal(client: Any, answer: bytes) -> None:
+    ask(client, lambda: answer)
 
 
 @examples(300)
-@given(answer=st.binary(max_size=2000))
-def test_bytes_that_need_not_be_an_answer(answer: bytes) -> None:
-    ask(lambda: answer)
+@given(client=st.sampled_from(CLIENTS), answer=st.binary(max_size=2000))
+def test_bytes_that_need_not_be_an_answer(client: Any, answer: bytes) -> None:
+    ask(client, lambda: answer)
 
 
 @examples(200)
-@given(status=st.sampled_from([200, 202, 400, 404, 500]), body=st.binary(max_size=2000))
-def test_bodies_that_need_not_be_json(status: int, body: bytes) -> None:
-    ask(lambda: b"HTTP/1.1 %d OK\r\nContent-Length: %d\r\n\r\n" % (status, len(body)) + body)
+@given(
+    client=st.sampled_from(CLIENTS), status=st.sampled_from([200, 202, 400, 404, 500]), body=st.binary(max_size=2000)
+)
+def test_bodies_that_need_not_be_json(client: Any, status: int, body: bytes) -> None:
+    ask(client, lambda: b"HTTP/1.1 %d OK\r\nContent-Length: %d\r\n\r\n" % (status, len(body)) + body)
 
 
 @examples(100)
 @given(
+    client=st.sampled_from(CLIENTS),
     script=st.lists(ANSWERS, min_size=1, max_size=8),
     pin=st.sampled_from([None, "7"]),
     recorded=st.sampled_from(
         [None, {"status": "running", "operation_id": "1", "submitted_at": "2026-01-01T00:00:00Z"}]
     ),
 )
-def test_a_launch_ends_whatever_is_answered(script: list[bytes], pin: str | None, recorded: Any) -> None:
+def test_a_launch_ends_whatever_is_answered(client: Any, script: list[bytes], pin: str | None, recorded: Any) -> None:
     count, clock, seen = iter(range(10**9)), FakeClock(), Observed()
     posts = []
 
@@ -161,7 +185,7 @@ def test_a_launch_ends_whatever_is_answered(script: list[bytes], pin: str | None
         assert len(posts) < 100_000, "it asks for ever"
         return script[next(count) % len(script)]
 
-    rule = GoingLive(CloudPartnerPortal(transport(say)), clock, seen, schedule=Schedule(5.0, 300.0))
+    rule = GoingLive(client(transport(say)), clock, seen, schedule=Schedule(5.0, 300.0))
     launch = Launch.from_outputs(recorded) if recorded else None
     try:
         launch = rule.bring_about(Request(OFFER, pin), launch, deadline=clock.monotonic() + 12 * 3600.0)
