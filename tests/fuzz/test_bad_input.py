@@ -125,7 +125,7 @@ def told_well(error: OfferGoLiveError, longest: int = 5000) -> None:
 
 def ask(client: Any, say: Callable[[], bytes]) -> None:
     portal = client(transport(lambda _method, _address: say()))
-    for verb in (
+    verbs: list[Callable[[], Any]] = [
         lambda: portal.offer_exists(OFFER),
         lambda: portal.preview(OFFER),
         lambda: portal.live(OFFER),
@@ -133,7 +133,8 @@ def ask(client: Any, say: Callable[[], bytes]) -> None:
         lambda: portal.operation(OFFER, "1"),
         lambda: portal.operation(OFFER, "contoso$vm$1$preview"),
         lambda: portal.submit(OFFER, None),
-    ):
+    ]
+    for verb in verbs:
         try:
             answer = verb()
         except OfferGoLiveError as error:
