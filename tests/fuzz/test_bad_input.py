@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from enum import Enum
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -33,7 +34,7 @@ from providers.azure_marketplace.inputs import INPUT_NAMES, failures_of, normali
 from providers.azure_marketplace.launch import OUTPUT_NAMES, Launch, instant
 from providers.azure_marketplace.polling import Schedule
 from providers.azure_marketplace.progress import line
-from providers.azure_marketplace.publishing import OfferKey
+from providers.azure_marketplace.publishing import OfferKey, Slot
 from providers.azure_marketplace.settings import KEYS, environment_name, read_settings
 from providers.azure_marketplace.text import plain
 from providers.azure_marketplace.tolerant import Said
@@ -60,6 +61,7 @@ MEMBERS = sorted(
     }
 )
 """Whatever a client reads of an answer."""
+OPERATIONS = ["1", "contoso$vm$1$preview", "/x?y=z", "products/1/submissions/2", "submission/1/2", "submission/1/2#3"]
 WORDS = ["not started", "running", "completed", "failed", "canceled", "goLive", "publish", "production", "staging"]
 DATES = st.sampled_from(
     ["2026-11-26T10:00:00.1234567Z", "2026-11-26T10:00:00", "9999-12-31T23:59:59-14:00", "0001-01-01"]
@@ -125,14 +127,16 @@ def told_well(error: OfferGoLiveError, longest: int = 5000) -> None:
 
 def ask(client: Any, say: Callable[[], bytes]) -> None:
     portal = client(transport(lambda _method, _address: say()))
+    owned = [operation_id for operation_id in OPERATIONS if portal.owns(operation_id)]
+    assert owned
     verbs: list[Callable[[], Any]] = [
         lambda: portal.offer_exists(OFFER),
         lambda: portal.preview(OFFER),
         lambda: portal.live(OFFER),
         lambda: portal.operations(OFFER),
-        lambda: portal.operation(OFFER, "1"),
-        lambda: portal.operation(OFFER, "contoso$vm$1$preview"),
-        lambda: portal.submit(OFFER, None),
+        *(partial(portal.operation, OFFER, operation_id) for operation_id in owned),
+        *(partial(portal.submit, OFFER, slot) for slot in (None, Slot(None), Slot("7"))),
+        lambda: portal.submit(OFFER, portal.preview(OFFER)),
     ]
     for verb in verbs:
         try:
