@@ -105,7 +105,9 @@ def failures_of(values: Mapping[str, Any], *, unknown: Collection[str] = ()) -> 
     try:
         _model().model_validate(dict(values))
     except ValidationError as error:
-        found = [(str(each["loc"][0]), _why(each)) for each in error.errors(include_url=False, include_input=False)]
+        listed = error.errors(include_url=False, include_input=False)
+        # The name of an input that is none may be anything, even no text.
+        found = [("".join(map(str, each["loc"][:1]))[:100], _why(each)) for each in listed]
         return [(name, f"{name} {why}") for name, why in found if name not in unknown]
     return []
 

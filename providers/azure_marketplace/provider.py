@@ -27,6 +27,7 @@ from pulumi.output import Unknown
 
 from providers.azure_marketplace import dynamic_host, preflight
 from providers.azure_marketplace.clock import Clock
+from providers.azure_marketplace.credentials import KEYS as SIGN_IN_KEYS
 from providers.azure_marketplace.errors import (
     Interrupted,
     InvalidInput,
@@ -41,7 +42,8 @@ from providers.azure_marketplace.inputs import INPUT_NAMES, failures_of, normali
 from providers.azure_marketplace.launch import OUTPUT_NAMES, Launch
 from providers.azure_marketplace.progress import Narrator
 from providers.azure_marketplace.publishing import OfferKey
-from providers.azure_marketplace.settings import NAMESPACE, read_settings
+from providers.azure_marketplace.settings import KEYS as SETTINGS_KEYS
+from providers.azure_marketplace.settings import NAMESPACE, read_settings, unknown_key
 from providers.azure_marketplace.sight import stands
 
 if TYPE_CHECKING:
@@ -65,7 +67,8 @@ class OfferGoLiveProvider(ResourceProvider):
 
     def configure(self, req: ConfigureRequest) -> None:
         dynamic_host.install(logger="providers.azure_marketplace")
-        self._problem: InvalidInput | None = None
+        known = (*SETTINGS_KEYS, *SIGN_IN_KEYS)
+        self._problem: InvalidInput | None = unknown_key(dynamic_host.keys_of(req.config), known)
         self._configured = lambda key: req.config.get(f"{NAMESPACE}:{key}")
         self._made: Session | None = None
         self._making = threading.Lock()
@@ -74,7 +77,7 @@ class OfferGoLiveProvider(ResourceProvider):
             self._settings = read_settings(self._configured, os.environ)
         except InvalidInput as error:
             # Told by each call in its own way: an exception here would reach the user as a traceback.
-            self._problem = error
+            self._problem = self._problem or error
 
     @property
     def _session(self) -> Session:

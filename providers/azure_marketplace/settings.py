@@ -5,11 +5,12 @@ Holds no secret: what is for signing in is read by `credentials.py` alone. Pure 
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
@@ -25,6 +26,7 @@ __all__ = [
     "Settings",
     "environment_name",
     "read_settings",
+    "unknown_key",
 ]
 
 NAMESPACE = "azuremarketplace"
@@ -56,6 +58,9 @@ _OWN_HEADERS = frozenset(
         *("connection", "expect", "te", "trailer", "upgrade"),
     )
 )
+
+
+_HOST = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +128,23 @@ def read_settings(configured: Callable[[str], str | None], environment: Mapping[
     return settings
 
 
+def unknown_key(keys: Iterable[str], known: Collection[str]) -> InvalidInput | None:
+    """What is wrong with a stack that sets a key of the namespace that nobody reads, such as one that is misspelt.
+
+    keys: all that the stack sets, with their namespaces.
+    """
+    for namespace, _, key in (name.partition(":") for name in keys):
+        if namespace == NAMESPACE and key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            meant = f"{NAMESPACE}:{near[0]} is one" if near else f"its keys are {', '.join(sorted(known))}"
+            return InvalidInput(
+                f"The configuration {NAMESPACE}:{key[:60]} is no key of OfferGoLive: {meant}",
+                name=key[:60],
+                next_step=f"Remove it: `pulumi config rm {NAMESPACE}:{key[:60]}`. Nothing was sent.",
+            )
+    return None
+
+
 def _api(value: str) -> str:
     if value not in APIS:
         raise ValueError(f"must be one of {', '.join(APIS)}, not {value[:60]!r}")
@@ -142,7 +164,13 @@ def _endpoint(value: str) -> str:
         _ = address.port
     except ValueError:
         raise wrong from None
-    if address.scheme not in ("https", "http") or not address.hostname or "@" in address.netloc:
+    # Only hosts that every reader of addresses reads alike.
+    if (
+        address.scheme not in ("https", "http")
+        or not address.hostname
+        or not _HOST.fullmatch(address.netloc)
+        or ".." in address.netloc
+    ):
         raise wrong
     if "?" in value or "#" in value or any(part in (".", "..") for part in address.path.split("/")):
         raise wrong

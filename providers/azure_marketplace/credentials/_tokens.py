@@ -121,7 +121,7 @@ class TokenSource:
         if usable is not None:
             return usable
         if fetch is None:
-            assert failure is not None  # nothing else keeps a fetch from beginning
+            assert failure is not None  # nothing else keeps a fetch from beginning  # nosec B101
             raise copy.copy(failure)
         return _result_of(fetch, cancelled)
 
