@@ -88,6 +88,11 @@ class OfferGoLiveProvider(ResourceProvider):
         recorded = Launch.from_outputs(_olds)
         unfinished = recorded is None or recorded.status is not Status.SUCCEEDED
         adrift = recorded is not None and drifted(recorded, old.get("offer_version"))
+        if recorded and not replaces:
+            # Check is not shown the record, and an unchanged resource asks nothing: what it says is told here.
+            told = preflight.outstanding(_id, recorded, old.get("offer_version"), changed=changed)
+            if told:
+                dynamic_host.current_call().log(told, "info")
         return DiffResult(changes=bool(replaces) or changed or unfinished or adrift, replaces=replaces)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
