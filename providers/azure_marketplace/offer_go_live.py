@@ -47,6 +47,11 @@ class OfferGoLive(Resource, module="azuremarketplace", name="OfferGoLive"):
     preview_links: pulumi.Output[list[dict[str, str]]]
     """`{"text", "uri"}` each."""
 
+    @property
+    def report(self) -> dict[str, pulumi.Output[Any]]:
+        """What `python -m providers.azure_marketplace.report` shows of it: `pulumi.export("vm", vm.report)`."""
+        return {name: getattr(self, name) for name in ("publisher_id", "offer_id", *OUTPUT_NAMES)}
+
     def __init__(
         self,
         resource_name: str,
