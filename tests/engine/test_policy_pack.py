@@ -1,4 +1,4 @@
-"""The approval gate whole: `pulumi preview --policy-pack`. Needs an official Pulumi, and a Python with pulumi-policy."""
+"""The approval gate whole: `pulumi preview --policy-pack`, with an official Pulumi and a Python that has the SDK."""
 
 from __future__ import annotations
 
