@@ -23,7 +23,7 @@ import pyte
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "images" / "up.svg"
-COLUMNS, LINES = 150, 40
+COLUMNS, LINES = 165, 40
 PATIENCE = 300.0
 
 COLOURS = {

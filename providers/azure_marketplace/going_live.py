@@ -53,7 +53,7 @@ from providers.azure_marketplace.publishing import (
     Status,
     same,
 )
-from providers.azure_marketplace.sight import Sight, covers, drifted, newer, since
+from providers.azure_marketplace.sight import Sight, covers, newer, since, stands
 
 __all__ = ["Action", "Forecast", "GoingLive", "Limits", "Observer", "Request", "Turns"]
 
@@ -176,7 +176,7 @@ class GoingLive:
         """
         if recorded and recorded.operation_id and not self._api.owns(recorded.operation_id):
             # Recorded when the offer was published through another API.
-            if not request.changed and _stands(recorded, request):
+            if not request.changed and stands(recorded, request.pin):
                 return recorded
             recorded = replace(recorded, operation_id=None) if recorded.status.ended else None
         if recorded and recorded.operation_id and not recorded.status.ended:
@@ -184,7 +184,7 @@ class GoingLive:
             if not launch.status.ended:
                 return launch
             if was_running or not request.changed:
-                concluded = self._conclude(request, launch, ours=not request.changed)
+                concluded = self._conclude(request, launch)
                 if concluded:
                     return concluded
             else:
@@ -192,8 +192,14 @@ class GoingLive:
                     f"The earlier go-live of {request.offer} ended as {launch.status.value}; it was for other inputs."
                 )
             recorded = launch
-        elif recorded and not request.changed and _stands(recorded, request):
-            return recorded
+        elif recorded and not request.changed:
+            if stands(recorded, request.pin):
+                return recorded
+            # A refresh saw the end of one that was begun for somebody else.
+            seen = recorded.adopted and recorded.status is Status.SUCCEEDED
+            concluded = self._conclude(request, recorded) if seen else None
+            if concluded:
+                return concluded
         while True:
             launch, fresh = self._begin(request, recorded, deadline)
             if launch.operation_id is None:
@@ -205,7 +211,7 @@ class GoingLive:
             if not launch.status.ended:
                 return launch
             if ran or launch.status is Status.SUCCEEDED or not self._overtaken(request.offer, launch, deadline):
-                concluded = self._conclude(request, launch, ours=fresh)
+                concluded = self._conclude(request, launch)
                 if concluded:
                     return concluded
             # Another go-live came after it, or the preview has changed since it began: it is not what is wanted.
@@ -223,7 +229,7 @@ class GoingLive:
             action, operation = Action.SUBMIT, None
         return Forecast(action, sight.preview, sight.live, operation)
 
-    def refreshed(self, offer: OfferKey, recorded: Launch) -> Launch | None:
+    def refreshed(self, offer: OfferKey, recorded: Launch, *, pin: str | None = None) -> Launch | None:
         """The recorded launch with the API's present truth in it; None when the offer is gone. Reads only."""
         deadline = self._clock.monotonic() + self._limits.patience
         sight = self._look(offer, deadline)
@@ -234,9 +240,14 @@ class GoingLive:
         launch = replace(recorded, live_version=sight.live_version, preview_version=sight.preview_version)
         running = sight.running(recorded)
         if running and recorded.status.ended:
-            # Started by hand in the portal, or by a run that died before it could record it.
-            return self._adopted(launch, running, sight)
+            # Started by hand in the portal, or by a run that died before it could record it. What was asked for
+            # without a pin has gone live before: whatever this one takes live is then nobody's to ask for again.
+            asked_for = pin is not None or not stands(recorded, pin)
+            return self._found(launch, running, sight, adopted=asked_for)
         if not recorded.operation_id or recorded.status.ended:
+            if stands(recorded, pin) and recorded.confirmed_live_version is None:
+                # The slot still showed what was live before when the operation ended.
+                return replace(launch, confirmed_live_version=_confirmed(pin, recorded, sight))
             return launch
         try:
             operation_id = recorded.operation_id
@@ -247,14 +258,19 @@ class GoingLive:
                 return launch
             operation = listed[0]
         seen = self._seen(launch, operation)
-        if seen.status is Status.SUCCEEDED:
-            return replace(seen, confirmed_live_version=sight.live_version)
+        if seen.status is Status.SUCCEEDED and not seen.adopted:
+            before = replace(seen, live_version=recorded.live_version)
+            return replace(seen, confirmed_live_version=_confirmed(pin, before, sight))
         return seen
 
     # Step 1: what is recorded
 
     def _resume(self, request: Request, recorded: Launch, deadline: float) -> tuple[Launch, bool]:
         """The recorded operation's end, or its present state when nobody waits; and whether it was found running."""
+        if request.changed:
+            # Begun for other inputs. It is waited for all the same, unless what is wanted now cannot come of it.
+            recorded = replace(recorded, adopted=True)
+            self._decide(request, recorded, self._look(request.offer, deadline))
         self._observer.note(f"Asking for the go-live of {request.offer} that an earlier run submitted.")
         return self._watched(request, recorded, deadline, wait=request.wait)
 
@@ -280,7 +296,7 @@ class GoingLive:
                 return self._already(sight, recorded), False
             if operation:
                 self._observer.note(f"Found a go-live of {request.offer} that is {operation.status.value}: adopted.")
-                return self._adopted(recorded, operation, sight), False
+                return self._found(recorded, operation, sight, adopted=True), False
             return self._submit(request, recorded, sight, deadline)
         finally:
             turn.release()
@@ -345,6 +361,10 @@ class GoingLive:
                 about="offer_version",
             )
         ended = self._ended_since(recorded, sight)
+        if ended is None and request.changed and not request.triggered:
+            # Another pin, or none any more: it asks for nothing new where that very preview is what went live last.
+            last = next(iter(sight.go_lives), None)
+            ended = last if last and last.status is Status.SUCCEEDED and covers(last, sight) else None
         if ended:
             return Action.ADOPT, ended
         if sight.preview is None:
@@ -421,7 +441,7 @@ class GoingLive:
                 self._observer.warn(f"{error} Looking whether the go-live has begun before anything is sent again.")
                 found = self._settled(offer, recorded, sight, error, deadline)
                 if found:
-                    return self._adopted(recorded, found, sight), True
+                    return self._found(recorded, found, sight, adopted=False), True
                 if sent >= self._limits.sends:
                     raise LaunchUnknown(
                         f"{offer} could not be submitted: {sent} tries, and none began",
@@ -432,7 +452,7 @@ class GoingLive:
                 found = self._running_after_all(offer, recorded, sight, error, deadline)
                 if found:
                     self._observer.note(f"{offer} is going live already: adopted.")
-                    return self._adopted(recorded, found, sight), False
+                    return self._found(recorded, found, sight, adopted=True), False
                 raise
             else:
                 self._observer.note(f"{offer} was submitted to go live.")
@@ -646,15 +666,16 @@ class GoingLive:
         return replace(
             launch,
             status=operation.status,
-            finished_at=(operation.changed_at or self._clock.now()) if ended else None,
+            finished_at=(operation.changed_at or operation.seen_at or self._clock.now()) if ended else None,
             live_links=operation.live_links or launch.live_links,
             preview_links=operation.preview_links or launch.preview_links,
         )
 
-    def _adopted(self, recorded: Launch | None, operation: Operation, sight: Sight) -> Launch:
+    def _found(self, recorded: Launch | None, operation: Operation, sight: Sight, *, adopted: bool) -> Launch:
         launch = Launch(
             status=Status.RUNNING,
             operation_id=operation.id,
+            adopted=adopted,
             live_version=sight.live_version,
             preview_version=sight.preview_version,
             confirmed_live_version=recorded.confirmed_live_version if recorded else None,
@@ -674,29 +695,37 @@ class GoingLive:
             preview_links=recorded.preview_links if recorded else (),
         )
 
-    def _conclude(self, request: Request, launch: Launch, *, ours: bool) -> Launch | None:
+    def _conclude(self, request: Request, launch: Launch) -> Launch | None:
         """An ended launch with what the slots show now; None when it took something else live than is wanted.
 
         A failure or a cancellation is raised, with the launch to record: it is told once, and not submitted again by
         itself. A success stays one even if the slots cannot be read any more.
         """
         if launch.status is not Status.SUCCEEDED:
-            self._raise_ended(request.offer, launch)
+            self._raise_ended(request.offer, replace(launch, adopted=False))
         try:
             sight = self._look(request.offer, self._clock.monotonic() + self._limits.patience)
         except (PublishingError, SignInFailed, Interrupted) as error:
             self._observer.warn(f"{request.offer} went live, but its versions could not be read: {error}")
             return launch
-        if not ours:
-            operation = next((item for item in sight.operations if same(item.id, launch.operation_id)), None)
-            if operation and covers(operation, sight) is False:
-                return None
+        if launch.adopted and not self._is_wanted(request.pin, launch, sight):
+            return None
         return replace(
             launch,
+            adopted=False,
             live_version=sight.live_version,
             preview_version=sight.preview_version,
-            confirmed_live_version=sight.live_version,
+            confirmed_live_version=_confirmed(request.pin, launch, sight),
         )
+
+    def _is_wanted(self, pin: str | None, launch: Launch, sight: Sight) -> bool:
+        """Whether a go-live that was begun for somebody else took live what is wanted here."""
+        operation = next((item for item in sight.operations if same(item.id, launch.operation_id)), None)
+        if pin is None:
+            return operation is None or covers(operation, sight) is not False
+        if pin == sight.live_version or (operation and pin == operation.version):
+            return True
+        return sight.preview_version == pin and (operation is None or covers(operation, sight) is not False)
 
     def _raise_ended(self, offer: OfferKey, launch: Launch) -> NoReturn:
         reasons = self._reasons(offer, launch)
@@ -749,6 +778,18 @@ class GoingLive:
         return backoff(attempt, chance=self._clock.chance(), retry_after=retry_after, longest=10.0)
 
 
+def _confirmed(pin: str | None, launch: Launch, sight: Sight) -> str | None:
+    """What is live since a launch succeeded, by number; None while the slot may still show what was live before.
+
+    launch: with what was live before. A slot that lags behind, taken at its word, would look like drift afterwards.
+    """
+    live = sight.live
+    if live is None or live.version in (pin, None) or live.version != launch.live_version:
+        return sight.live_version
+    changed = bool(live.changed_at and launch.submitted_at and live.changed_at >= launch.submitted_at)
+    return live.version if changed else None
+
+
 class _Weather:
     """How long the present run of unreadable answers lasts, and when it is too long."""
 
@@ -783,10 +824,3 @@ class _Weather:
         if self._nowhere_since is not None and now - self._nowhere_since > self._limits.lost:
             return "lost"
         return "for hours" if now - self._since > self._limits.unreadable else ""
-
-
-def _stands(recorded: Launch, request: Request) -> bool:
-    """Whether a recorded launch has ended as wanted, and nothing has come between since."""
-    if recorded.status is not Status.SUCCEEDED:
-        return False
-    return not drifted(recorded, request.pin)

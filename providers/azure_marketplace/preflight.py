@@ -5,7 +5,7 @@ from __future__ import annotations
 from providers.azure_marketplace.going_live import Action, Forecast, Request
 from providers.azure_marketplace.launch import Launch, iso
 from providers.azure_marketplace.publishing import Status
-from providers.azure_marketplace.sight import drifted
+from providers.azure_marketplace.sight import stands
 
 __all__ = ["outstanding", "told"]
 
@@ -47,13 +47,18 @@ def outstanding(offer: str, recorded: Launch, pin: str | None, *, changed: bool)
             f"{offer}: the last go-live ended as {recorded.status.value} ({operation}). What is in preview is to be "
             "submitted again, unless it is going live already."
         )
-    if drifted(recorded, pin):
+    if stands(recorded, pin):
+        return ""
+    if recorded.adopted:
         return (
-            f"{offer}: it has drifted. {_version(recorded.confirmed_live_version).capitalize()} was live when the "
-            f"go-live ended, {_version(recorded.live_version) if recorded.live_version else 'nothing known'} is live "
-            f"now. Version {pin} is to be submitted if preview holds it, and refused otherwise."
+            f"{offer}: a go-live that was begun for something else has ended ({operation}). If what is wanted did not "
+            "go live with it, it is to be submitted."
         )
-    return ""
+    return (
+        f"{offer}: it has drifted. {_version(recorded.confirmed_live_version).capitalize()} was live when the "
+        f"go-live ended, {_version(recorded.live_version) if recorded.live_version else 'nothing known'} is live "
+        f"now. Version {pin} is to be submitted if preview holds it, and refused otherwise."
+    )
 
 
 def _version(version: str | None) -> str:

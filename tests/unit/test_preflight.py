@@ -60,6 +60,7 @@ def test_a_record_that_stands_says_nothing() -> None:
         (Launch(Status.CANCELED), False, "ended as canceled (no operation is recorded)"),
         (replace(DONE, live_version="8"), False, "Version 7 was live when the go-live ended, version 8 is live now."),
         (replace(DONE, live_version=None), False, "nothing known is live now"),
+        (replace(DONE, adopted=True), False, "begun for something else has ended (operation op-1)"),
     ],
 )
 def test_a_record_that_is_a_difference_says_what_up_does(recorded: Launch, changed: bool, words: str) -> None:
