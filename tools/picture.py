@@ -67,7 +67,7 @@ def is_telling(frame: Frame) -> int:
     """How much this frame tells of a wait: the rows of offers that are under way, with a step and a percentage."""
     text = text_of(frame)
     rows = [line for line in text.splitlines() if "OfferGoLive" in line]
-    return sum("step" in row and "%" in row for row in rows) if "Updating" in text else 0
+    return sum("step" in row.lower() and "%" in row for row in rows) if "Updating" in text else 0
 
 
 def drawn(frame: Frame) -> str:
@@ -112,7 +112,7 @@ def _runs(line: Sequence[Cell]) -> list[tuple[int, list[Cell]]]:
 
 
 def watched(command: Sequence[str]) -> Frame:
-    """The most telling frame of a command in a terminal; of several that tell as much, the last one."""
+    """The most telling frame of a command in a terminal; of several that tell as much, the one in their middle."""
     screen = pyte.Screen(COLUMNS, LINES)
     stream = pyte.ByteStream(screen)
     ours, theirs = pty.openpty()
@@ -124,7 +124,7 @@ def watched(command: Sequence[str]) -> Frame:
         list(command), cwd=ROOT, env=environment, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
     )
     os.close(theirs)
-    best: Frame = []
+    best: list[Frame] = [[]]
     give_up = time.monotonic() + PATIENCE
     try:
         while time.monotonic() < give_up:
@@ -138,12 +138,14 @@ def watched(command: Sequence[str]) -> Frame:
                 break
             stream.feed(data)
             frame = frame_of(screen)
-            if is_telling(frame) and is_telling(frame) >= is_telling(best):
-                best = frame
+            if is_telling(frame) > is_telling(best[0]):
+                best = []
+            if not best or is_telling(frame) == is_telling(best[0]) > 0:
+                best.append(frame)
     finally:
         os.close(ours)
         process.wait(PATIENCE)
-    return best
+    return best[len(best) // 2]
 
 
 def main() -> int:
