@@ -1,4 +1,4 @@
-"""The test of the pages bites: a command that fails, or one that should and does not, ends the session with its line."""
+"""The test of the pages bites: a command that fails, or that should and does not, ends the session with its line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def test_files_are_written_and_commands_run_in_their_order(tmp_path: Path) -> No
     page = (
         "# Page\n\n<!-- file: a/b.txt -->\n~~~text\nit's $HOME\n~~~\n\n~~~sh\ncat a/b.txt\ncd a\n~~~\n\n"
         "<!-- background -->\n~~~sh\ncd .. && sleep 0\n~~~\n\n~~~python\nnot a command\n~~~\n\n"
-        "<!-- not run: why -->\n~~~sh\nfalse\n~~~\n\n<!-- fails -->\n~~~sh\ntest -e missing\n~~~\n\n~~~sh\ncat b.txt\n~~~\n"
+        "<!-- not run: why -->\n~~~sh\nfalse\n~~~\n\n<!-- fails -->\n~~~sh\ntest -e missing\n~~~\n\n"
+        "~~~sh\ncat b.txt\n~~~\n"
     )
     done = run(tmp_path, page)
     assert (done.returncode, done.stdout) == (0, "it's $HOME\n" * 2), done.stderr
