@@ -29,18 +29,19 @@ def told(request: Request, forecast: Forecast) -> str:
     return f"{stands}. {_version(preview).capitalize()} is to be submitted to go live."
 
 
-def outstanding(offer: str, recorded: Launch, pin: str | None, *, changed: bool) -> str:
+def outstanding(offer: str, recorded: Launch, pin: str | None, *, changed: bool, wait: bool = True) -> str:
     """What `up` does about a resource whose record alone makes it a difference; empty where it does not.
 
-    changed: its inputs are others as well.
+    changed: its inputs are others as well. wait: whether `up` stays until the go-live ends.
     """
     operation = f"operation {recorded.operation_id}" if recorded.operation_id else "no operation is recorded"
     if not recorded.status.ended:
         since = f", submitted {iso(recorded.submitted_at)}" if recorded.submitted_at else ""
         then = " What is asked for now comes after it." if changed else ""
+        how = "asked for and waited for" if wait else "asked for once"
         return (
-            f"{offer}: a go-live had not ended when it was last read ({operation}{since}). It is to be resumed: asked "
-            f"for and waited for, and nothing submitted while it runs.{then}"
+            f"{offer}: a go-live had not ended when it was last read ({operation}{since}). It is to be resumed: {how}, "
+            f"and nothing submitted while it runs.{then}"
         )
     if recorded.status is not Status.SUCCEEDED:
         return (

@@ -89,7 +89,8 @@ class OfferGoLiveProvider(ResourceProvider):
         as_wanted = recorded is not None and stands(recorded, old.get("offer_version"))
         if recorded and not replaces:
             # Check is not shown the record, and an unchanged resource asks nothing: what it says is told here.
-            told = preflight.outstanding(_id, recorded, old.get("offer_version"), changed=changed)
+            waits = new.get("wait") is not False
+            told = preflight.outstanding(_id, recorded, old.get("offer_version"), changed=changed, wait=waits)
             if told:
                 dynamic_host.current_call().log(told, "info")
         return DiffResult(changes=bool(replaces) or changed or not as_wanted, replaces=replaces)

@@ -67,3 +67,8 @@ def test_a_record_that_is_a_difference_says_what_up_does(recorded: Launch, chang
     said = outstanding("contoso/vm", recorded, "7", changed=changed)
     assert said.startswith("contoso/vm: ")
     assert words in said
+
+
+def test_an_up_that_does_not_wait_says_so() -> None:
+    said = outstanding("contoso/vm", Launch(Status.RUNNING, "op-1"), None, changed=False, wait=False)
+    assert "asked for once, and nothing submitted while it runs" in said
