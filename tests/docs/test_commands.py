@@ -141,7 +141,7 @@ def test_the_commands_of_a_page_do_what_it_says(page: str, session: dict[str, st
         capture_output=True,
         text=True,
         check=False,
-        timeout=180,
+        timeout=400,
     )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
 

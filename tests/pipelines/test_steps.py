@@ -60,7 +60,7 @@ class Runner:
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=120,
+                timeout=300,
             )
             failed = failed or (done if done.returncode else None)
         assert done is not None
