@@ -40,7 +40,8 @@ ELSEWHERE = {
 }
 MARK = "OFFERGOLIVE_DOCS_TEST"
 
-# Stands for `python3`, and for what the old language host of a built Pulumi leaves out: the project's own .venv.
+# Stands for `python3`. An official Pulumi finds the project's .venv by itself; where a workflow relies on that,
+# it is found here for the old language host of a built one too (TAKE_VIRTUALENV).
 PYTHON = """\
 #!/bin/bash
 if [ "${{1-}} ${{2-}}" = "-m venv" ]; then
@@ -48,7 +49,7 @@ if [ "${{1-}} ${{2-}}" = "-m venv" ]; then
   site=$("$3/bin/python" -c "import sysconfig; print(sysconfig.get_path('purelib'))")
   rm -rf "$site"/setuptools* "$site"/pkg_resources*
   echo "{packages}" > "$site/dependencies.pth"
-elif [ -x .venv/bin/python ]; then
+elif [ -n "${{TAKE_VIRTUALENV-}}" ] && [ -x .venv/bin/python ]; then
   exec .venv/bin/python "$@"
 else
   exec "{python}" "$@"

@@ -38,7 +38,7 @@ class Runner:
         temp = folder.parent / "runner"
         temp.mkdir()
         self.environment = {**environment, "GITHUB_STEP_SUMMARY": str(self.summary), "RUNNER_TEMP": str(temp)}
-        self.environment.update(STACK="production", CI="true")
+        self.environment.update(STACK="production", CI="true", TAKE_VIRTUALENV="yes")
 
     def job(self, workflow: str, name: str) -> subprocess.CompletedProcess[str]:
         """Each `run` step with `bash -e`, until one fails; those with an `if` run all the same."""
