@@ -49,6 +49,13 @@ class OfferGoLive(Resource, module="azuremarketplace", name="OfferGoLive"):
     preview_links: pulumi.Output[list[dict[str, str]]]
     """`{"text", "uri"}` each."""
 
+    @property
+    def report(self) -> dict[str, pulumi.Output[Any]]:
+        """What `python -m providers.azure_marketplace.report` shows of it: `pulumi.export("vm", vm.report)`."""
+        names = ("publisher_id", "offer_id", "status", "live_version", "preview_version", "operation_id")
+        more = ("submitted_at", "finished_at", "live_links", "preview_links")
+        return {name: getattr(self, name) for name in (*names, *more)}
+
     def __init__(
         self,
         resource_name: str,

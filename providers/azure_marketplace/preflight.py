@@ -1,10 +1,13 @@
-"""What a preview tells of an offer before anything is done. Pure: the forecast is handed in."""
+"""What a preview tells of an offer before anything is done. Pure: forecast and record are handed in."""
 
 from __future__ import annotations
 
 from providers.azure_marketplace.going_live import Action, Forecast, Request
+from providers.azure_marketplace.launch import Launch, iso
+from providers.azure_marketplace.publishing import Status
+from providers.azure_marketplace.sight import stands
 
-__all__ = ["told"]
+__all__ = ["outstanding", "told"]
 
 
 def told(request: Request, forecast: Forecast) -> str:
@@ -23,8 +26,44 @@ def told(request: Request, forecast: Forecast) -> str:
     if forecast.action is Action.ADOPT and forecast.operation:
         if forecast.operation.status.ended:
             return f"{stands}. Nothing is to be submitted: what is in preview went live already."
+        if request.changed:
+            # Whether it is the recorded one, asked for with the inputs of before, shows in the state alone.
+            return f"{stands}. A go-live is running: it is to be waited for, and then looked whether that is enough."
         return f"{stands}. A go-live is running: it is to be adopted, and nothing submitted."
     return f"{stands}. {_version(preview).capitalize()} is to be submitted to go live."
+
+
+def outstanding(offer: str, recorded: Launch, pin: str | None, *, changed: bool, wait: bool = True) -> str:
+    """What `up` does about a resource whose record alone makes it a difference; empty where it does not.
+
+    changed: its inputs are others as well. wait: whether `up` stays until the go-live ends.
+    """
+    operation = f"operation {recorded.operation_id}" if recorded.operation_id else "no operation is recorded"
+    if not recorded.status.ended:
+        since = f", submitted {iso(recorded.submitted_at)}" if recorded.submitted_at else ""
+        then = " What is asked for now comes after it." if changed else ""
+        how = "asked for and waited for" if wait else "asked for once"
+        return (
+            f"{offer}: a go-live had not ended when it was last read ({operation}{since}). It is to be resumed: {how}, "
+            f"and nothing submitted while it runs.{then}"
+        )
+    if recorded.status is not Status.SUCCEEDED:
+        return (
+            f"{offer}: the last go-live ended as {recorded.status.value} ({operation}). What is in preview is to be "
+            "submitted again, unless it is going live already."
+        )
+    if stands(recorded, pin):
+        return ""
+    if recorded.adopted:
+        return (
+            f"{offer}: a go-live that was begun for something else has ended ({operation}). If what is wanted did not "
+            "go live with it, it is to be submitted."
+        )
+    return (
+        f"{offer}: it has drifted. {_version(recorded.confirmed_live_version).capitalize()} was live when the "
+        f"go-live ended, {_version(recorded.live_version) if recorded.live_version else 'nothing known'} is live "
+        f"now. Version {pin} is to be submitted if preview holds it, and refused otherwise."
+    )
 
 
 def _version(version: str | None) -> str:

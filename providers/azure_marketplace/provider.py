@@ -109,6 +109,12 @@ class OfferGoLiveProvider(ResourceProvider):
         changed = any(_differ(old, new, name) for name in ("offer_version", "triggers", "api"))
         recorded = Launch.from_outputs(_olds)
         as_wanted = recorded is not None and stands(recorded, old.get("offer_version"))
+        if recorded and not replaces:
+            # Check is not shown the record, and an unchanged resource asks nothing: what it says is told here.
+            waits = new.get("wait") is not False
+            told = preflight.outstanding(_id, recorded, old.get("offer_version"), changed=changed, wait=waits)
+            if told:
+                dynamic_host.current_call().log(told, "info")
         return DiffResult(changes=bool(replaces) or changed or not as_wanted, replaces=replaces)
 
     def create(self, props: dict[str, Any]) -> CreateResult:

@@ -122,6 +122,7 @@ class Project:
     pulumi: Path
     environment: dict[str, str] = field(default_factory=dict)  # added to what every command gets
     runs: int = 0
+    stack: str = STACK
 
     @property
     def state_folder(self) -> Path:
@@ -136,7 +137,7 @@ class Project:
 
     def configure(self, values: Mapping[str, object]) -> Project:
         """Sets the stack's configuration: keys with their namespace; anything JSON-like."""
-        (self.folder / f"Pulumi.{STACK}.yaml").write_text(json.dumps({"config": dict(values)}))
+        (self.folder / f"Pulumi.{self.stack}.yaml").write_text(json.dumps({"config": dict(values)}))
         return self
 
     def up(self, *flags: str) -> Result:
@@ -178,7 +179,7 @@ class Project:
         self.runs += 1
         log = self.folder.parent / f"run-{self.runs}.log"
         event_log = log.with_suffix(".events")
-        line = [str(self.pulumi / "pulumi"), *command, "--stack", STACK, "--non-interactive"]
+        line = [str(self.pulumi / "pulumi"), *command, "--stack", self.stack, "--non-interactive"]
         if events:
             line += ["--event-log", str(event_log)]
         with log.open("w") as out, log.with_suffix(".err").open("w") as err:

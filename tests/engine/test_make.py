@@ -117,3 +117,46 @@ def test_up_recovers_from_a_killed_up(copy: Path, pulumi_folder: Path) -> None:
     again = make(copy, pulumi_folder, "up")
     assert "3 unchanged" in again.stdout
     assert "pending" not in again.stdout + again.stderr
+
+
+def test_up_in_a_pipeline(copy: Path, pulumi_folder: Path) -> None:
+    """No terminal, no colours, no home to write to, and a checkout of which only the ignored folders can be written."""
+    (copy / ".local").mkdir(exist_ok=True)
+    ignored = {copy / ".local", copy / ".venv"}
+    folders = [copy, *(path for path in copy.rglob("*") if path.is_dir() and not ignored & {path, *path.parents})]
+    home = copy / ".local" / "home"
+    home.mkdir()
+    outside = {"HOME": str(home), "CI": "true", "TERM": "dumb", "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    for folder in folders:
+        folder.chmod(0o555)
+    home.chmod(0o555)
+    try:
+        done = subprocess.run(
+            [*unprivileged(), "make", "up"],
+            cwd=copy,
+            env={**environment(pulumi_folder), **outside},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=240,
+        )
+    finally:
+        for folder in (*folders, home):
+            folder.chmod(0o755)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "+ 3 created" in done.stdout
+    assert "\x1b" not in done.stdout + done.stderr
+    assert tracked_changes(copy) == []
+    assert [path.name for path in copy.iterdir() if path.name not in {name.name for name in (CHECKOUT).iterdir()}] == []
+
+
+def unprivileged() -> list[str]:
+    """What goes before a command so that a read-only folder is one for root too; nothing where that cannot be had."""
+    if os.geteuid() != 0:
+        return []
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        pytest.skip("root writes everywhere, and there is no setpriv to take that away")
+    return [setpriv, "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all", "--"]

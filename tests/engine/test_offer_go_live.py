@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,45 +135,6 @@ def test_good_and_bad_offers_side_by_side(project: Project, start: Callable[...,
     assert project.resource("failing")["outputs"]["status"] == "succeeded"
 
 
-def test_a_preview_refuses_what_cannot_go_live_and_warns_where_it_may(
-    project: Project, start: Callable[..., Running]
-) -> None:
-    portal = start(vm={}, empty={"preview": None})
-    offers = {"vm": offer(offer_version="8"), "empty": offer("empty"), "missing": offer("missing")}
-    words_of = {"vm": "pinned to version 8", "empty": "nothing in preview", "missing": "no offer"}
-    for name, words in words_of.items():
-        refused = declare(project, **{name: offers[name]}).preview()
-        assert refused.code != 0
-        assert words in refused.text
-        assert f"contoso/{name}" in refused.text or name in refused.text
-        assert "Traceback" not in refused.text
-
-    declare(project, **offers)
-    warned = project.configure({"azuremarketplace:preflight": "warn"}).preview()
-    assert warned.code == 0, warned.text
-    for name, words in words_of.items():
-        assert any(words in said for said in warned.messages(name, "warning")), (name, warned.messages(name))
-
-    control(portal, "DELETE", "/requests")
-    unasked = project.configure({"azuremarketplace:preflight": "off"}).preview()
-    assert unasked.code == 0, unasked.text
-    assert control(portal, "GET", "/requests") == []
-
-    project.configure({})
-    project.environment["AZUREMARKETPLACE_ENDPOINT"] = "http://127.0.0.1:1"
-    began = time.monotonic()
-    unreachable = declare(project, vm=offer()).preview()
-    assert unreachable.code == 0, unreachable.text
-    assert any("was not checked" in said for said in unreachable.messages("vm", "warning"))
-    assert time.monotonic() - began < 60
-
-    project.environment["AZUREMARKETPLACE_ENDPOINT"] = portal.endpoint
-    project.environment["AZUREMARKETPLACE_ACCESS_TOKEN"] = ""
-    without = project.preview()
-    assert without.code == 0, without.text
-    assert any("was not checked" in said for said in without.messages("vm", "warning"))
-
-
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "publisher": ({"publisher_id": ""}, "publisher_id must not be empty"),
     "dots": ({"offer_id": ".."}, "offer_id must be an id"),
@@ -274,23 +234,6 @@ def test_an_older_go_live_does_not_answer_a_request_whose_wait_for_it_was_cut_sh
     assert project.resource("vm")["outputs"]["adopted"] is False
     assert len(golives(portal)) == 2
     assert project.up().changes == {"same": 2}
-
-
-def test_drift_shows_after_a_refresh(project: Project, start: Callable[..., Running]) -> None:
-    portal = start(vm={}, gone={})
-    declare(project, vm=offer(offer_version=7), gone=offer("gone"))
-    assert project.up().code == 0
-
-    control(portal, "POST", f"/offers/{VM}/preview", {"version": 8})
-    control(portal, "POST", f"/offers/{VM}/golive")
-    time.sleep(1.0)  # the go-live by hand takes half a second of the simulator's time
-    control(portal, "DELETE", "/offers/contoso/gone")
-
-    drift = project.preview("--refresh", "--expect-no-changes")
-    assert drift.code != 0, drift.text
-    assert project.refresh().code == 0
-    assert project.resource("vm")["outputs"]["live_version"] == "8"
-    assert not [each for each in project.state()["resources"] if each["urn"].endswith("::gone")]
 
 
 @pytest.mark.parametrize(
