@@ -272,9 +272,11 @@ class PartnerCenter:
     def _listed(self, offer: Offer) -> list[Submission]:
         """Newest first. What the listing does not see yet of an operation has not happened for it."""
         p, shown = offer.behaviour.partner_center, self._world.shown(offer, listed=True)
-        current = {push.content.version for push in self._world.pushes(offer, shown)} - set(offer.deleted)
+        pushes = self._world.pushes(offer, shown)
+        current = {(push.operation or push).content.version for push in pushes} - set(offer.deleted)
         seen = {operation.id for operation, _ in shown}
-        unseen = {o.content.version for o in offer.submissions if o.kind == "publish" and o.id not in seen}
+        unseen: set[int | None] = {o.live_version for o in offer.submissions}  # the other APIs' own numbers
+        unseen |= {o.content.version for o in offer.submissions if o.kind == "publish" and o.id not in seen}
         found = []
         for number in sorted(set(offer.history) - unseen, reverse=True):
             one = wire.submission_of(offer, offer.history[number], shown)

@@ -5,6 +5,7 @@ A handler knows no sockets; `app` serves the routes. Facts: successor-apis secti
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -201,7 +202,7 @@ class ProductIngestion:
                 except Refusal as refused:
                     headers = (("WWW-Authenticate", "Bearer"),) if refused.status == 401 else ()
                     if isinstance(refused, _TooSoon):
-                        headers = (("Retry-After", f"{refused.seconds:.0f}"),)
+                        headers = (("Retry-After", str(math.ceil(refused.seconds))),)
                     answered = Answer(refused.status, wire.error(refused.code, refused.message), headers)
                 self._simulation.save()
             ids = (("MS-RequestId", str(uuid.uuid4())), ("MS-CorrelationId", str(uuid.uuid4())))  # [O dstarr]

@@ -799,7 +799,7 @@ class World:
             offer.history[live.version] = live
         elif offer.behaviour.golive_bumps_version and "cloudPartnerPortal" in offer.apis:
             offer.last_version += 1
-            live.version = offer.last_version
+            live.version = operation.live_version = offer.last_version
             offer.history[live.version] = live
         offer.production = live
         still_there = offer.preview is not None and offer.preview.version == operation.content.version
