@@ -275,10 +275,22 @@ class ProductIngestion:
                 offer = self._referred(account, reference)
                 if offer is not None:
                     found[offer.key] = offer
+        new = [one for one in resources if kind_of(one) == "product" and "id" not in one]
+        if not found and len(new) == 1:
+            return self._product_of(account, new[0])
         if len(found) != 1:
             problem = "The payload names no product." if not found else "The payload is about several products."
             raise Refusal(400, "badRequest", problem)
         return next(iter(found.values()))
+
+    def _product_of(self, account: Account, one: Resource) -> Offer:
+        """The product that a resource without an id describes; a new one, if there is none of that name [D]."""
+        identity, kind = one.get("identity"), one.get("type")
+        name = identity.get("externalId") if isinstance(identity, dict) else None
+        if not isinstance(name, str) or not isinstance(kind, str):
+            raise Refusal(400, "badRequest", "A product has an identity and a type.")
+        known = next((offer for offer in account.offers() if offer.offer_id == name), None)
+        return known or account.new_offer(name, kind, "productIngestion")
 
     def _referred(self, account: Account, reference: object) -> Offer | None:
         if isinstance(reference, str) and "/" in reference:
