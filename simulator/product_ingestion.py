@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -327,17 +327,16 @@ class ProductIngestion:
             raise Refusal(400, "badRequest", "The id of the preview submission is required to publish to live.")
         return self._pushed(offer, lambda: self._world.push_live(offer, number, "productIngestion"))
 
-    def _pushed(self, offer: Offer, push: Any) -> Operation:
+    def _pushed(self, offer: Offer, push: Callable[[], Operation]) -> Operation:
         """A conflict, or a stale submission, may be told by a job that fails [G]."""
         try:
-            operation: Operation = push()
+            return push()
         except Refusal as refused:
             p = offer.behaviour.product_ingestion
             if not refused.reason or p.refuses_by == "answer":
                 raise
             at_once = Progress(mode="at once", ends="failed")
             return self._world.add_job(offer, "refused", at_once, failure=refused.message)
-        return operation
 
     def _edit(self, offer: Offer, edits: list[Resource]) -> Operation:
         definition, taken = edited(offer, edits)
