@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from simulator.http_terms import Call
 from simulator.simulation import Simulation
-from simulator.world import Offer, Refusal
+from simulator.world import Api, Offer, Refusal
 
 FORBIDDEN = "User does not have the required permissions"
 # AL-Go#2278 [O]
@@ -26,6 +28,18 @@ class Account:
         world = self._simulation.world
         seen = [o for o in world.offers.values() if o.apis != ("cloudPartnerPortal",) and self._may_use(o)]
         return [world.offer(o.publisher_id, o.offer_id) for o in seen]
+
+    def new_offer(self, offer_id: str, kind: str, api: Api) -> Offer:
+        """An offer that was never published, of the first publisher that the token may use."""
+        world, may = self._simulation.world, self._simulation.tokens.may_use
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-_]{2,49}", offer_id):  # [D schema]
+            raise Refusal(400, "BadRequest", f"The external id '{offer_id}' is not valid.")
+        mine = next((p.id for p in world.publishers.values() if not p.forbidden and may(self._token, p.id)), None)
+        if mine is None:
+            raise Refusal(403, "Forbidden", FORBIDDEN)
+        if f"{mine}/{offer_id}" in world.offers:
+            raise Refusal(409, "Conflict", f"An offer with the id '{offer_id}' exists already.")
+        return world.add_offer(mine, offer_id, preview=None, offer_type_id=kind, apis=(api,))
 
     def product(self, product_id: str) -> Offer:
         offer = self._simulation.world.product(product_id)

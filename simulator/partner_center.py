@@ -42,8 +42,8 @@ class PartnerCenter:
     def routes(self) -> Mapping[str, Mapping[str, Handler]]:
         """Path template -> method -> handler."""
         table: dict[str, dict[str, Handler]] = {
-            "/products": {"GET": self.products},
-            _PRODUCT: {"GET": self.product},
+            "/products": {"GET": self.products, "POST": self.create_product},
+            _PRODUCT: {"GET": self.product, "DELETE": self.delete_product},
             _PRODUCT + "/setup": {"GET": self.setup},
             _PRODUCT + "/variants": {"GET": self.variants},
             _PRODUCT + "/branches/getByModule(module={module})": {"GET": self.branches},
@@ -80,6 +80,27 @@ class PartnerCenter:
 
     def product(self, call: Call) -> Answer:
         return Answer(200, wire.product(self._product(call)))
+
+    def create_product(self, call: Call) -> Answer:
+        """201; 409 for an offer id that is taken [D swagger]."""
+        account, body = self._account(call), _json(call)
+        ids, kind = body.get("externalIDs"), body.get("resourceType")
+        named = [
+            one.get("value")
+            for one in (ids if isinstance(ids, list) else [])
+            if isinstance(one, dict) and str(one.get("type")).lower() == "azureofferid"
+        ]
+        if len(named) != 1 or not isinstance(named[0], str) or not isinstance(kind, str):
+            raise Refusal(400, "BadRequest", "A product has a resourceType and one AzureOfferId.")
+        return Answer(201, wire.product(account.new_offer(named[0], kind, "partnerCenter")))
+
+    def delete_product(self, call: Call) -> Answer:
+        """Only what was never published [G]."""
+        offer = self._product(call)
+        if offer.newest is not None or offer.running is not None:
+            raise Refusal(409, "Conflict", "A product that was published cannot be deleted.")
+        self._world.remove_offer(offer.publisher_id, offer.offer_id)
+        return Answer(204)
 
     def branches(self, call: Call) -> Answer:
         offer, module = self._product(call), call.path_params["module"]
@@ -272,9 +293,11 @@ class PartnerCenter:
     def _listed(self, offer: Offer) -> list[Submission]:
         """Newest first. What the listing does not see yet of an operation has not happened for it."""
         p, shown = offer.behaviour.partner_center, self._world.shown(offer, listed=True)
-        current = {push.content.version for push in self._world.pushes(offer, shown)} - set(offer.deleted)
+        pushes = self._world.pushes(offer, shown)
+        current = {(push.operation or push).content.version for push in pushes} - set(offer.deleted)
         seen = {operation.id for operation, _ in shown}
-        unseen = {o.content.version for o in offer.submissions if o.kind == "publish" and o.id not in seen}
+        unseen: set[int | None] = {o.live_version for o in offer.submissions}  # the other APIs' own numbers
+        unseen |= {o.content.version for o in offer.submissions if o.kind == "publish" and o.id not in seen}
         found = []
         for number in sorted(set(offer.history) - unseen, reverse=True):
             one = wire.submission_of(offer, offer.history[number], shown)

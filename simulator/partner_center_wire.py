@@ -47,8 +47,7 @@ def submission_of(offer: Offer, content: Content, shown: Shown) -> Submission:
     """Where a content stands, by the table of section 3.5, as far as these operations tell."""
     mine = [(o, running) for o, running in shown if o.content.version == content.version]
     lived = [o for o, running in mine if o.kind == "golive" and not running and o.ending == "succeeded"]
-    was_live = [o for o, _ in shown if o.kind == "golive" and o.replaced and o.replaced.version == content.version]
-    live = bool(was_live) or _live_number(offer, shown) == content.version
+    live = _live_at_first(offer) == content.version
     state, substate = "Published", "InStore" if live or lived else "ReadyToPublish"
     last, running = mine[-1] if mine else (None, False)
     if last is not None and (running or last.ending in ("failed", "canceled")):
@@ -58,15 +57,12 @@ def submission_of(offer: Offer, content: Content, shown: Shown) -> Submission:
     return Submission(content, state, substate, last, running, at)
 
 
-def _live_number(offer: Offer, shown: Shown) -> int | None:
-    """The submission in store, by what is seen to have ended."""
-    ended = {o.id for o, running in shown if not running}
-    done = [o for o in offer.submissions if o.kind == "golive" and o.ending == "succeeded"]
-    seen = [o for o in done if o.id in ended]
-    if seen:
-        return seen[-1].content.version
-    before = done[0].replaced if done else None
-    return offer.live_from if not done else None if before is None else before.version
+def _live_at_first(offer: Offer) -> int | None:
+    """What was in store before any go-live."""
+    done = [o for o in offer.operations if o.kind == "golive" and o.ending == "succeeded"]
+    if not done:
+        return offer.live_from
+    return None if done[0].replaced is None else done[0].replaced.version
 
 
 def _of_publish(offer: Offer, op: Operation, running: bool) -> tuple[str, str]:

@@ -5,8 +5,9 @@ A handler knows no sockets; `app` serves the routes. Facts: successor-apis secti
 
 from __future__ import annotations
 
+import math
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -201,7 +202,7 @@ class ProductIngestion:
                 except Refusal as refused:
                     headers = (("WWW-Authenticate", "Bearer"),) if refused.status == 401 else ()
                     if isinstance(refused, _TooSoon):
-                        headers = (("Retry-After", f"{refused.seconds:.0f}"),)
+                        headers = (("Retry-After", str(math.ceil(refused.seconds))),)
                     answered = Answer(refused.status, wire.error(refused.code, refused.message), headers)
                 self._simulation.save()
             ids = (("MS-RequestId", str(uuid.uuid4())), ("MS-CorrelationId", str(uuid.uuid4())))  # [O dstarr]
@@ -274,10 +275,22 @@ class ProductIngestion:
                 offer = self._referred(account, reference)
                 if offer is not None:
                     found[offer.key] = offer
+        new = [one for one in resources if kind_of(one) == "product" and "id" not in one]
+        if not found and len(new) == 1:
+            return self._product_of(account, new[0])
         if len(found) != 1:
             problem = "The payload names no product." if not found else "The payload is about several products."
             raise Refusal(400, "badRequest", problem)
         return next(iter(found.values()))
+
+    def _product_of(self, account: Account, one: Resource) -> Offer:
+        """The product that a resource without an id describes; a new one, if there is none of that name [D]."""
+        identity, kind = one.get("identity"), one.get("type")
+        name = identity.get("externalId") if isinstance(identity, dict) else None
+        if not isinstance(name, str) or not isinstance(kind, str):
+            raise Refusal(400, "badRequest", "A product has an identity and a type.")
+        known = next((offer for offer in account.offers() if offer.offer_id == name), None)
+        return known or account.new_offer(name, kind, "productIngestion")
 
     def _referred(self, account: Account, reference: object) -> Offer | None:
         if isinstance(reference, str) and "/" in reference:
@@ -314,17 +327,16 @@ class ProductIngestion:
             raise Refusal(400, "badRequest", "The id of the preview submission is required to publish to live.")
         return self._pushed(offer, lambda: self._world.push_live(offer, number, "productIngestion"))
 
-    def _pushed(self, offer: Offer, push: Any) -> Operation:
+    def _pushed(self, offer: Offer, push: Callable[[], Operation]) -> Operation:
         """A conflict, or a stale submission, may be told by a job that fails [G]."""
         try:
-            operation: Operation = push()
+            return push()
         except Refusal as refused:
             p = offer.behaviour.product_ingestion
             if not refused.reason or p.refuses_by == "answer":
                 raise
             at_once = Progress(mode="at once", ends="failed")
             return self._world.add_job(offer, "refused", at_once, failure=refused.message)
-        return operation
 
     def _edit(self, offer: Offer, edits: list[Resource]) -> Operation:
         definition, taken = edited(offer, edits)

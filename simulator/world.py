@@ -371,7 +371,7 @@ class World:
             raise ValueError(f"a submission numbered {version} was there already, and numbers only grow")
         self._changed()
         if definition is not None:
-            self._change_draft(offer, definition)
+            self.change_draft(offer, definition)
         content = self._next_content(offer, version)
         offer.preview = content
         return content
@@ -425,7 +425,7 @@ class World:
         if if_match not in ("*", str(offer.stamp)):
             raise Refusal(412, "PreconditionFailed", "The If-Match header does not match the offer's ETag.")
         offer.offer_type_id = offer_type_id
-        self._change_draft(offer, definition)
+        self.change_draft(offer, definition)
         return offer, False
 
     def publish(self, publisher_id: str, offer_id: str, *, emails: str | None = None) -> Operation:
@@ -515,9 +515,6 @@ class World:
         self._changed()
         self._settle(offer)
         return job
-
-    def change_draft(self, offer: Offer, definition: dict[str, Any]) -> None:
-        self._change_draft(offer, definition)
 
     def deprecate(self, offer: Offer) -> None:
         offer.deprecated = True
@@ -799,7 +796,7 @@ class World:
             offer.history[live.version] = live
         elif offer.behaviour.golive_bumps_version and "cloudPartnerPortal" in offer.apis:
             offer.last_version += 1
-            live.version = offer.last_version
+            live.version = operation.live_version = offer.last_version
             offer.history[live.version] = live
         offer.production = live
         still_there = offer.preview is not None and offer.preview.version == operation.content.version
@@ -816,7 +813,8 @@ class World:
         self._changed()
         return content
 
-    def _change_draft(self, offer: Offer, definition: dict[str, Any]) -> None:
+    def change_draft(self, offer: Offer, definition: dict[str, Any]) -> None:
+        """Give the draft another definition, and a new ETag."""
         now = self.clock.now()
         offer.draft = Content(offer.draft.version, definition, now)
         offer.stamp = max(offer.stamp + 1, _ticks(now))

@@ -432,6 +432,21 @@ class TestPublishing:
         api.add(delete_refused=status)
         assert api.ask("DELETE", api.of(7)).status == status
 
+    def test_a_product_is_made_and_deleted(self, api: Center) -> None:
+        """[D swagger]: 201, 204; 409 for a name that is taken."""
+        api.world.add_publisher("contoso")
+        ids = [{"type": "AzureOfferID", "value": "new-app"}]
+        body = {"resourceType": "AzureApplication", "name": "new-app", "externalIDs": ids}
+        made = api.ask("POST", "/products", body)
+        assert (made.status, api.ask("POST", "/products", body).status) == (201, 409)
+        assert isinstance(made.body, dict)
+        assert api.get(f"/products/{made.body['id']}/submissions") == {"value": []}
+        assert api.ask("DELETE", f"/products/{made.body['id']}").status == 204
+        assert api.get(by_offer_id("new-app")) == {"value": []}
+        api.add()
+        assert api.ask("DELETE", api.product).status == 409
+        assert api.ask("POST", "/products", {"resourceType": "AzureApplication"}).status == 400
+
     def test_the_modules_drafts(self, api: Center) -> None:
         """3.3 [D]: currentDraftInstanceID, and a variantID for the plan's; a reseller's is no GUID [O azext]."""
         api.add()

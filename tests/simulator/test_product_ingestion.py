@@ -722,6 +722,33 @@ class TestPublishing:
         assert made["id"].startswith(f"plan/{api.guid}/")
         assert next(one for one in tree["resources"] if one.get("name") == "Second")["plan"] == made["id"]
 
+    def test_a_new_product_goes_from_nothing_to_live(self, api: Ingestion) -> None:
+        """2.2, 2.3 [D]: a product resource without an id makes one."""
+        api.world.add_publisher("contoso")
+        identity = {"externalId": "new-saas"}
+        made = {"$schema": f"{SCHEMA}/product/{VERSION}", "identity": identity, "type": "softwareAsAService"}
+        answer = api.configure({**made, "resourceName": "it", "alias": "New"})
+        assert answer.status == 202
+        api.offer = api.world.offers["contoso/new-saas"]
+        assert api.entries() == ["draft 0 -"]
+        assert api.get("/product?externalId=new-saas")["value"][0]["id"] == f"product/{api.guid}"
+        api.configure(api.submission("preview"))
+        api.go_live(1)
+        assert api.world.accepted_golives("contoso", "new-saas") == 1
+
+    @pytest.mark.parametrize(
+        ("change", "status"), [({"identity": {"externalId": "NO"}}, 400), ({"type": 5}, 400), ({"identity": None}, 400)]
+    )
+    def test_a_product_must_be_described(self, api: Ingestion, change: dict[str, Any], status: int) -> None:
+        api.world.add_publisher("contoso")
+        made = {"$schema": f"{SCHEMA}/product/{VERSION}", "identity": {"externalId": "new"}, "type": "azureContainer"}
+        assert api.configure({**made, **change}).status == status
+        assert not api.world.offers
+
+    def test_a_stranger_makes_no_product(self, api: Ingestion) -> None:
+        made = {"$schema": f"{SCHEMA}/product/{VERSION}", "identity": {"externalId": "new"}, "type": "azureContainer"}
+        assert api.configure(made).status == 403
+
     def test_the_live_tree_of_what_was_never_live_is_400(self, api: Ingestion) -> None:
         """2.3 [O dstarr]."""
         api.add(production=None)

@@ -10,7 +10,18 @@ from typing import Any
 import pytest
 import requests
 
-from simulator import Fault, InMemory, OfferSpec, Scenario, ScenarioError, Simulation, Simulator, SimulatorClock, World
+from simulator import (
+    Behaviour,
+    Fault,
+    InMemory,
+    OfferSpec,
+    Scenario,
+    ScenarioError,
+    Simulation,
+    Simulator,
+    SimulatorClock,
+    World,
+)
 from simulator.addresses import offer_of
 from simulator.behaviour import is_switch
 from simulator.scenario import load, parse, parse_offer
@@ -151,6 +162,24 @@ class TestOffersOfSeveralApis:
         assert isinstance(center, dict)
         assert slot["version"] == 7
         assert [(one["id"], one["substate"]) for one in center["value"]] == [("7", "InStore")]
+
+    @pytest.mark.parametrize("by", ["cloudPartnerPortal", "productIngestion"])
+    def test_a_live_number_of_its_own_is_none_of_partner_centers(self, memory: InMemory, by: str) -> None:
+        """`golive_bumps_version` [G]: there the promoted submission stays itself [D]."""
+        world = memory.simulation.world
+        changes = {"mode": "at once", "golive_bumps_version": True, "older_submissions": "as they were"}
+        behaviour = Behaviour().changed(changes)
+        guid = world.add_offer("contoso", "vm", preview=7, production=6, apis=APIS, behaviour=behaviour).product_id
+        if by == "productIngestion":
+            memory.ask("POST", f"{INGESTION}/configure", body=json.dumps(configure(guid)).encode(), token="t")
+        else:
+            memory.ask("POST", f"{PORTAL}/golive?api-version=2017-10-31", token="t")
+        production = world.offer("contoso", "vm").production
+        assert production is not None
+        assert production.version == 8
+        center = memory.ask("GET", f"{CENTER}/products/{guid}/submissions", token="t").body
+        assert isinstance(center, dict)
+        assert [(one["id"], one["substate"]) for one in center["value"]] == [("7", "InStore"), ("6", "InStore")]
 
     def test_the_portal_does_not_know_what_others_publish(self, memory: InMemory) -> None:
         """Section 0 [D]: new products use the newer APIs; a 404 is a guess [G]."""
