@@ -365,7 +365,7 @@ class GoingLive:
 
         overview = self._patiently(lambda: self._api.overview(offer), deadline)
         if overview is not None:
-            return Sight(overview.preview, overview.live, overview.operations)
+            return Sight(overview.preview, overview.live, overview.operations, from_one_answer=True)
         reads: Sequence[Callable[[], object]] = (
             lambda: self._patiently(lambda: self._api.preview(offer), deadline),
             lambda: self._patiently(lambda: self._api.live(offer), deadline),
@@ -792,7 +792,7 @@ class GoingLive:
         if launch.status is not Status.SUCCEEDED:
             self._raise_ended(request.offer, launch)
         try:
-            sight = self._look(request.offer, self._clock.monotonic() + self._limits.patience)
+            sight = self._look_at_the_end(request.offer, launch)
         except (PublishingError, SignInFailed, Interrupted) as error:
             self._observer.warn(f"{request.offer} went live, but its versions could not be read: {error}")
             return launch
@@ -806,6 +806,17 @@ class GoingLive:
             preview_version=sight.preview_version,
             confirmed_live_version=sight.live_version,
         )
+
+    def _look_at_the_end(self, offer: OfferKey, launch: Launch) -> Sight:
+        """What the slots show once a list that lags behind shows the launch's end too, if it does in time."""
+        until = self._clock.monotonic() + self._limits.settle
+        attempt = 0
+        while True:
+            sight = self._look(offer, self._clock.monotonic() + self._limits.patience)
+            if not sight.lags_behind(launch) or self._clock.monotonic() >= until:
+                return sight
+            attempt += 1
+            self._clock.sleep(backoff(attempt, chance=self._clock.chance(), longest=5.0))
 
     def _raise_ended(self, offer: OfferKey, launch: Launch) -> NoReturn:
         reasons = self._reasons(offer, launch.operation_id or "")

@@ -18,11 +18,15 @@ __all__ = ["Sight", "covers", "drifted", "newer", "since"]
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What stands in preview, what is live, and the operations, newest first."""
+    """What stands in preview, what is live, and the operations, newest first.
+
+    from_one_answer: where the operations lag behind, so do preview and live.
+    """
 
     preview: Slot | None
     live: Slot | None
     operations: Sequence[Operation]
+    from_one_answer: bool = False
 
     @property
     def go_lives(self) -> list[Operation]:
@@ -39,6 +43,12 @@ class Sight:
             return found
         older = found.changed_at and recorded.submitted_at and found.changed_at < recorded.submitted_at
         return None if same(found.id, recorded.operation_id) or older else found
+
+    def lags_behind(self, ended: Launch) -> bool:
+        """Whether it was seen before the end of a launch that is known to have ended."""
+        if not self.from_one_answer:
+            return False
+        return any(same(item.id, ended.operation_id) and not item.status.ended for item in self.operations)
 
     def begun_since(self, before: Sight, recorded: Launch | None) -> list[Operation]:
         """What the list shows that it did not show before, and that is not just an older operation shown late."""

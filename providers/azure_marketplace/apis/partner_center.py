@@ -355,10 +355,10 @@ class _Submission(Said):
     def overtakes(self) -> bool:
         """Whether it takes the place of an older preview: one that is being made, or that failed on its way.
 
-        A draft does not, nor does one that was cancelled before it became a preview.
+        One that was cancelled before it became a preview does not.
         """
         kind, status, _ = self.outcome
-        begun = kind is Kind.PREVIEW and status is Status.RUNNING and _word(self.substate) != "indraft"
+        begun = kind is Kind.PREVIEW and status is Status.RUNNING
         lost = kind is Kind.GO_LIVE and status is Status.CANCELED and _word(self.state) != "archived"
         return (begun or lost or status is Status.FAILED) and not self.is_ready
 
