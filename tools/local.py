@@ -31,6 +31,12 @@ UV = "uv==0.13.9"  # compiles the requirements for `make lock`, nothing else
 MARK = "OFFERGOLIVE_CHECKOUT"  # in the environment of every process of a local run
 PARALLEL = "256"  # offers wait, they do not compute
 TOKEN = "local-simulator-token"
+ENDPOINTS = {
+    "ENDPOINT": "",
+    "PRODUCT_INGESTION_ENDPOINT": "/rp/product-ingestion",
+    "PARTNER_CENTER_ENDPOINT": "/v1.0/ingestion",
+}
+"""Where the simulator serves what each endpoint of the configuration stands for."""
 
 # The user's own settings must not leak into a local run, nor a local run's into the real portal.
 NOT_INHERITED = ("PULUMI_", "AZUREMARKETPLACE_", "ARM_", "AZURE_")
@@ -217,8 +223,8 @@ def local_environment(
     environment["no_proxy"] = environment["NO_PROXY"]
     if portal is not None:
         environment["AZUREMARKETPLACE_ACCESS_TOKEN"] = TOKEN
-        for name in ("ENDPOINT", "PRODUCT_INGESTION_ENDPOINT", "PARTNER_CENTER_ENDPOINT"):
-            environment[f"AZUREMARKETPLACE_{name}"] = portal.endpoint
+        for name, path in ENDPOINTS.items():
+            environment[f"AZUREMARKETPLACE_{name}"] = portal.endpoint + path
     return environment
 
 
