@@ -171,6 +171,8 @@ class PartnerCenter:
                 answer.unreadable("its answer has no state")
         except (NotFound, Unanswered, Unreadable) as error:
             error.next_step = ""  # the offer is there: submissions are not found for a while at times
+            if error.status == 429:
+                raise  # it wants to be left alone
             found = next((item for item in self._submissions(offer) if item.id == number), None)
             if found is None:
                 raise
