@@ -50,6 +50,12 @@ class Sight:
             return False
         return any(same(item.id, ended.operation_id) and not item.status.ended for item in self.operations)
 
+    def lacks(self, ended: Launch) -> bool:
+        """Whether it does not show at all a launch that is known to have succeeded."""
+        if not self.from_one_answer or ended.status is not Status.SUCCEEDED or ended.operation_id is None:
+            return False
+        return not any(same(item.id, ended.operation_id) for item in self.go_lives)
+
     def begun_since(self, before: Sight, recorded: Launch | None) -> list[Operation]:
         """What the list shows that it did not show before, and that is not just an older operation shown late."""
         known = [operation.id for operation in before.operations]

@@ -305,6 +305,45 @@ def test_a_list_that_never_ends_is_not_cut_short(name: str, api: Callable[..., P
         api(listing(**{name: link})).overview(OFFER)
 
 
+def test_a_next_page_that_is_not_found_is_asked_for_again_before_it_counts_as_the_end() -> None:
+    more = "v1.0/ingestion/products/p-1/more"
+    first = listing(state("7", "Published", "ReadyToPublish"), nextLink=more)
+    second = listing(state("8", "Published", "Publishing"))
+    found = center(submissions=[first], more=[Answer(404), second]).operations(OFFER)
+    assert [each.version for each in found] == ["8", "7"]
+    ended = center(submissions=[first], more=[Answer(404)]).operations(OFFER)
+    assert [each.version for each in ended] == ["7"]
+
+
+def test_an_older_go_live_that_is_shown_late_is_not_taken_for_the_one_that_was_lost() -> None:
+    clock = FakeClock()
+    wire = wire_with(clock, CENTER, page_sizes=(1,), older_submissions="as they were")
+    wire.faults.submits = ["before"]
+    answer, cut = wire.portal.ask, [True]
+
+    def without_what_is_live(method: str, url: str, **rest: Any) -> Answer:
+        if method == "POST":
+            cut[0] = False
+        return Answer(404) if cut[0] and "skipToken" in url else answer(method, url, **rest)
+
+    wire.portal.ask = without_what_is_live  # type: ignore[method-assign]
+    post = wire._submit
+
+    def lost(url: str, body: bytes, headers: Any) -> Any:
+        cut[0] = False
+        return post(url, body, headers)
+
+    wire._submit = lost  # type: ignore[method-assign]
+    stack = Stack(lambda: client_of(CENTER, wire), clock)
+    stack.up()
+    launch = stack.launch
+    assert launch is None or launch.live_version == "7"
+    assert stack.up() is None
+    assert stack.launch
+    assert stack.launch.live_version == "7"
+    assert accepted(wire.portal.simulation.world) == 1
+
+
 @SIBLINGS
 def test_a_list_that_is_not_found_although_the_product_is_there_is_no_empty_list(api: str) -> None:
     found = ingestion(submission=[Answer(404)]) if api == INGESTION else center(submissions=[Answer(404)])
