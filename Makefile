@@ -8,7 +8,7 @@ export PULUMI ARGS
 .NOTPARALLEL:
 
 help:
-	@echo 'make up        take the two example offers live: a real `pulumi up` against the simulator'
+	@echo 'make up        take the four example offers live: a real `pulumi up` against the simulator'
 	@echo 'make test      run every test, unit to real engine'
 	@echo
 	@echo 'make preview   show what `make up` would do'

@@ -34,6 +34,12 @@ PIP_AUDIT = "pip-audit==2.10.1"  # for `make audit`, nothing else
 MARK = "OFFERGOLIVE_CHECKOUT"  # in the environment of every process of a local run
 PARALLEL = "256"  # offers wait, they do not compute
 TOKEN = "local-simulator-token"
+ENDPOINTS = {
+    "ENDPOINT": "",
+    "PRODUCT_INGESTION_ENDPOINT": "/rp/product-ingestion",
+    "PARTNER_CENTER_ENDPOINT": "/v1.0/ingestion",
+}
+"""Where the simulator serves what each endpoint of the configuration stands for."""
 
 # What bandit says of tools that start processes and of a simulator that draws lots; the provider does neither.
 NOT_OF_TOOLS = ("B105", "B311", "B404", "B603", "B606", "B607")
@@ -228,8 +234,8 @@ def local_environment(
     environment["no_proxy"] = environment["NO_PROXY"]
     if portal is not None:
         environment["AZUREMARKETPLACE_ACCESS_TOKEN"] = TOKEN
-        for name in ("ENDPOINT", "PRODUCT_INGESTION_ENDPOINT", "PARTNER_CENTER_ENDPOINT"):
-            environment[f"AZUREMARKETPLACE_{name}"] = portal.endpoint
+        for name, path in ENDPOINTS.items():
+            environment[f"AZUREMARKETPLACE_{name}"] = portal.endpoint + path
     return environment
 
 

@@ -66,6 +66,8 @@ SideBySide = Callable[[Sequence[Callable[[], object]]], list[object]]
 # What code answers a go-live while another operation runs is not known (portal-api section 6 [G]); words may tell.
 _ABOUT_ONE = re.compile(r"already|in[ -]?progress|running|another (operation|submission)|conflict", re.IGNORECASE)
 
+RECENT = timedelta(minutes=10)
+"""How long after something has happened a list may be suspected not to show it yet."""
 RUN_AGAIN = "Run `pulumi up` again: it looks the offer up first and never submits what is already going live."
 RESUME = "Run `pulumi up` again to go on waiting for it; nothing is submitted twice."
 
@@ -295,7 +297,7 @@ class GoingLive:
 
     def _is_foreign(self, request: Request, recorded: Launch) -> bool:
         """Whether it was recorded when the offer was published through another API."""
-        return request.moved or (recorded.operation_id is not None and not self._api.owns(recorded.operation_id))
+        return not self._api.owns(recorded.operation_id) if recorded.operation_id else request.moved
 
     def _moved(self, request: Request, recorded: Launch, deadline: float) -> Launch:
         """What is live as wanted stays as it is when another API is chosen; only its versions are read anew."""
@@ -394,7 +396,7 @@ class GoingLive:
 
         overview = self._patiently(lambda: self._api.overview(offer), deadline)
         if overview is not None:
-            return Sight(overview.preview, overview.live, overview.operations)
+            return Sight(overview.preview, overview.live, overview.operations, from_one_answer=True)
         reads: Sequence[Callable[[], object]] = (
             lambda: self._patiently(lambda: self._api.preview(offer), deadline),
             lambda: self._patiently(lambda: self._api.live(offer), deadline),
@@ -404,14 +406,19 @@ class GoingLive:
         return Sight(preview, live, listed)  # type: ignore[arg-type]
 
     def _suspicious(self, request: Request, recorded: Launch | None, sight: Sight) -> bool:
-        """Whether the slots say that a launch has just happened which the list does not show (yet)."""
-        if sight.live is None or self._decide(request, recorded, sight)[0] is not Action.SUBMIT:
+        """Whether a launch has just happened, as the slots or the state say, which the list does not show (yet)."""
+        if self._decide(request, recorded, sight)[0] is not Action.SUBMIT:
+            return False
+        recently = self._clock.now() - RECENT
+        if recorded and recorded.finished_at and recorded.finished_at > recently and sight.lacks(recorded):
+            return True
+        if sight.live is None:
             return False
         known = recorded.live_version if recorded else None
         if sight.live_version is not None and known != sight.live_version == sight.preview_version:
             return True
         changed = sight.live.changed_at
-        if changed is None or changed < self._clock.now() - timedelta(minutes=10):
+        if changed is None or changed < recently:
             return False
         # What is listed should explain it; where nothing is, a production younger than the preview tells of a launch.
         reasons = [item.changed_at for item in sight.go_lives if item.changed_at]
@@ -628,7 +635,7 @@ class GoingLive:
             self._wait_out(offer, backoff(attempt, chance=self._clock.chance(), retry_after=retry_after, longest=5.0))
             retry_after = None
             try:
-                new = replace(before, operations=self._api.operations(offer)).begun_since(before, recorded)
+                new = _plausible(replace(before, operations=self._api.operations(offer)), before, recorded)
                 found = next((operation for operation in new if operation.kind is not Kind.PREVIEW), None)
                 if found:
                     return found
@@ -671,7 +678,7 @@ class GoingLive:
                 sight = self._look(offer, until)
             except (PublishingError, SignInFailed):
                 sight = replace(before, operations=())
-            begun = [item for item in sight.begun_since(before, recorded) if item.kind is Kind.GO_LIVE]
+            begun = [item for item in _plausible(sight, before, recorded) if item.kind is Kind.GO_LIVE]
             found = sight.running(recorded) or next(iter(begun), None) or sight.spent_by
             if found:
                 return found
@@ -849,7 +856,7 @@ class GoingLive:
         if launch.status is not Status.SUCCEEDED:
             self._raise_ended(request.offer, replace(launch, adopted=False))
         try:
-            sight = self._look(request.offer, self._clock.monotonic() + self._limits.patience)
+            sight = self._look_at_the_end(request.offer, launch)
         except (PublishingError, SignInFailed, Interrupted) as error:
             self._observer.warn(f"{request.offer} went live, but its versions could not be read: {error}")
             return launch
@@ -872,6 +879,17 @@ class GoingLive:
             return True
         stood = sight.preview_version if sight.preview else launch.preview_version
         return stood == pin and (operation is None or covers(operation, sight) is not False)
+
+    def _look_at_the_end(self, offer: OfferKey, launch: Launch) -> Sight:
+        """What the slots show once a list that lags behind shows the launch's end too, if it does in time."""
+        until = self._clock.monotonic() + self._limits.settle
+        attempt = 0
+        while True:
+            sight = self._look(offer, self._clock.monotonic() + self._limits.patience)
+            if not sight.lags_behind(launch) or self._clock.monotonic() >= until:
+                return sight
+            attempt += 1
+            self._clock.sleep(backoff(attempt, chance=self._clock.chance(), longest=5.0))
 
     def _raise_ended(self, offer: OfferKey, launch: Launch) -> NoReturn:
         reasons = self._reasons(offer, launch.operation_id or "")
@@ -982,3 +1000,9 @@ class _Weather:
         told = self._told_at is not None and now - self._told_at < self._limits.unreadable
         self._told_at = self._told_at if told else now
         return not told
+
+
+def _plausible(sight: Sight, before: Sight, recorded: Launch | None) -> list[Operation]:
+    """What has begun since; without what ended with another version, which is an older one that is shown late."""
+    new = sight.begun_since(before, recorded)
+    return [item for item in new if not (item.status.ended and covers(item, before) is False)]

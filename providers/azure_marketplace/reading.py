@@ -14,6 +14,9 @@ __all__ = ["before_sending", "every_item", "object_of"]
 MOST_PAGES = 500
 """Pages of four entries and of one have been seen: a list that ends is not cut short."""
 
+TRIES_OF_A_MISSING_PAGE = 2
+"""How often a page that is not found is asked for again: a list cut short by bad weather would hide what runs."""
+
 T = TypeVar("T")
 
 
@@ -31,17 +34,22 @@ def every_item(
     """The objects of every page, with their keys in lower case.
 
     A page's successor is asked for on the configured endpoint only; it may be named absolutely, or relative to the
-    host. last_may_be_missing: whether a 404 for a successor means that there is none.
+    host. last_may_be_missing: whether a successor that is not found, time and again, means that there is none.
     """
     found: list[Mapping[str, Any]] = []
     asked: set[str] = set()
+    missed = 0
     while True:
         try:
             answer = http.get(path, doing=doing)
         except NotFound:
-            if asked and last_may_be_missing:
+            if not asked or not last_may_be_missing:
+                raise
+            missed += 1
+            if missed > TRIES_OF_A_MISSING_PAGE:
                 return found
-            raise
+            continue
+        missed = 0
         asked.add(path)
         page = object_of(answer)
         items = page.get("value")

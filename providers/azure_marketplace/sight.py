@@ -21,11 +21,15 @@ _A_SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What stands in preview, what is live, and the operations, newest first."""
+    """What stands in preview, what is live, and the operations, newest first.
+
+    from_one_answer: where the operations lag behind, so do preview and live.
+    """
 
     preview: Slot | None
     live: Slot | None
     operations: Sequence[Operation]
+    from_one_answer: bool = False
 
     @property
     def go_lives(self) -> list[Operation]:
@@ -42,6 +46,18 @@ class Sight:
             return found
         older = found.changed_at and recorded.submitted_at and found.changed_at < recorded.submitted_at
         return None if is_recorded(found, recorded) or older else found
+
+    def lags_behind(self, ended: Launch) -> bool:
+        """Whether it was seen before the end of a launch that is known to have ended."""
+        if not self.from_one_answer:
+            return False
+        return any(same(item.id, ended.operation_id) and not item.status.ended for item in self.operations)
+
+    def lacks(self, ended: Launch) -> bool:
+        """Whether it does not show at all a launch that is known to have succeeded."""
+        if not self.from_one_answer or ended.status is not Status.SUCCEEDED or ended.operation_id is None:
+            return False
+        return not any(same(item.id, ended.operation_id) for item in self.go_lives)
 
     def begun_since(self, before: Sight, recorded: Launch | None) -> list[Operation]:
         """What the list shows that it did not show before, and that is not just an older operation shown late."""

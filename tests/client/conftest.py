@@ -36,12 +36,14 @@ def told() -> Told:
 
 @pytest.fixture
 def rule(simulator: Simulator, told: Told) -> Iterator[Callable[..., tuple[GoingLive, Clock]]]:
-    """The rule, for an environment: `rule(AZUREMARKETPLACE_REQUEST_TIMEOUT="1")`."""
+    """The rule, for an environment: `rule(AZUREMARKETPLACE_API="partnerCenter")`."""
     sessions: list[Session] = []
 
     def made(**environment: str) -> tuple[GoingLive, Clock]:
         given = {
             "AZUREMARKETPLACE_ENDPOINT": simulator.url,
+            "AZUREMARKETPLACE_PRODUCT_INGESTION_ENDPOINT": f"{simulator.url}/rp/product-ingestion",
+            "AZUREMARKETPLACE_PARTNER_CENTER_ENDPOINT": f"{simulator.url}/v1.0/ingestion",
             "AZUREMARKETPLACE_ACCESS_TOKEN": TOKEN,
             "AZUREMARKETPLACE_MIN_POLL_INTERVAL": "0.02",
             "AZUREMARKETPLACE_MAX_POLL_INTERVAL": "0.1",

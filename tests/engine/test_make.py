@@ -64,22 +64,22 @@ def tracked_changes(copy: Path) -> list[str]:
 def test_up_again_preview_refresh_destroy_down(copy: Path, pulumi_folder: Path) -> None:
     first = make(copy, pulumi_folder, "up")
     assert first.returncode == 0, first.stdout + first.stderr
-    assert "+ 3 created" in first.stdout
-    assert first.stdout.count('"succeeded"') == 2
+    assert "+ 5 created" in first.stdout
+    assert first.stdout.count('"succeeded"') == 4
 
     again = make(copy, pulumi_folder, "up")
-    assert "3 unchanged" in again.stdout, again.stdout + again.stderr
+    assert "5 unchanged" in again.stdout, again.stdout + again.stderr
 
     make(copy, pulumi_folder, "down")
     restarted = make(copy, pulumi_folder, "up")
     assert "Started the simulator" in restarted.stdout
-    assert "3 unchanged" in restarted.stdout, "the simulator forgot the offers"
+    assert "5 unchanged" in restarted.stdout, "the simulator forgot the offers"
 
     for what in ("preview", "refresh"):
         shown = make(copy, pulumi_folder, what)
         assert shown.returncode == 0, shown.stdout + shown.stderr
-        assert "3 unchanged" in shown.stdout
-    assert "- 3 deleted" in make(copy, pulumi_folder, "destroy").stdout
+        assert "5 unchanged" in shown.stdout
+    assert "- 5 deleted" in make(copy, pulumi_folder, "destroy").stdout
 
     assert "Ended the simulator" in make(copy, pulumi_folder, "down").stdout
     assert "not running" in make(copy, pulumi_folder, "down").stdout
@@ -113,9 +113,9 @@ def test_up_recovers_from_a_killed_up(copy: Path, pulumi_folder: Path) -> None:
 
     assert recovered.returncode == 0, recovered.stdout + recovered.stderr
     assert "An earlier run was killed" in recovered.stdout
-    assert recovered.stdout.count('"succeeded"') == 2
+    assert recovered.stdout.count('"succeeded"') == 4
     again = make(copy, pulumi_folder, "up")
-    assert "3 unchanged" in again.stdout
+    assert "5 unchanged" in again.stdout
     assert "pending" not in again.stdout + again.stderr
 
 

@@ -145,7 +145,6 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "triggers": ({"triggers": "x"}, "triggers must be a mapping"),
     "wait": ({"wait": "yes"}, "wait must be true or false"),
     "api": ({"api": "cpp"}, "api must be one of"),
-    "later": ({"api": "partnerCenter"}, "api partnerCenter is not supported by this version"),
 }
 
 

@@ -221,7 +221,11 @@ def test_a_local_run_is_cut_off_from_the_users_own_settings(checkout: local.Chec
     assert environment["no_proxy"] == environment["NO_PROXY"] == "example.org,127.0.0.1,localhost"
     assert environment["LANG"] == "C"
     endpoints = {value for name, value in environment.items() if name.endswith("_ENDPOINT")}
-    assert endpoints == {"http://127.0.0.1:4711"}
+    assert endpoints == {
+        "http://127.0.0.1:4711",
+        "http://127.0.0.1:4711/rp/product-ingestion",
+        "http://127.0.0.1:4711/v1.0/ingestion",
+    }
 
 
 def test_the_environment_is_made_anew_for_other_requirements_or_another_place(checkout: local.Checkout) -> None:

@@ -171,6 +171,8 @@ class PartnerCenter:
                 answer.unreadable("its answer has no state")
         except (NotFound, Unanswered, Unreadable) as error:
             error.next_step = ""  # the offer is there: submissions are not found for a while at times
+            if error.status == 429:
+                raise  # it wants to be left alone
             found = next((item for item in self._submissions(offer) if item.id == number), None)
             if found is None:
                 raise
@@ -355,10 +357,10 @@ class _Submission(Said):
     def overtakes(self) -> bool:
         """Whether it takes the place of an older preview: one that is being made, or that failed on its way.
 
-        A draft does not, nor does one that was cancelled before it became a preview.
+        One that was cancelled before it became a preview does not.
         """
         kind, status, _ = self.outcome
-        begun = kind is Kind.PREVIEW and status is Status.RUNNING and _word(self.substate) != "indraft"
+        begun = kind is Kind.PREVIEW and status is Status.RUNNING
         lost = kind is Kind.GO_LIVE and status is Status.CANCELED and _word(self.state) != "archived"
         return (begun or lost or status is Status.FAILED) and not self.is_ready
 

@@ -69,10 +69,10 @@ _ABOUT_ANOTHER = re.compile(r"in[ -]?progress|already", re.IGNORECASE)
 class _Asked:
     """What is remembered of one job, by the monotonic clock.
 
-    at: when it was last asked. doubted_since: since when the list of submissions has contradicted it.
+    next_at: when it may be asked again. doubted_since: since when the list of submissions has contradicted it.
     """
 
-    at: float
+    next_at: float = 0.0
     said: _Job | None = None
     error: PublishingError | None = None
     doubted_since: float | None = None
@@ -184,7 +184,7 @@ class ProductIngestion:
         try:
             answer = self._http.get(f"/{submission}{_versioned()}", doing=f"show the submission of {offer}")
             shown = _Submission.model_validate(object_of(answer))
-        except NotFound:
+        except Refused:  # not every form of the API has this call
             return
         if shown.is_live and shown.status not in _CAME_TO_NOTHING:
             raise Conflict(f"{submission} of {offer} is going live already, or is live", status=409)
@@ -230,13 +230,14 @@ class ProductIngestion:
         """What the job says, asked no oftener than it may be; an end is final, and not asked for again."""
         asked = self._jobs.get(job)
         ended = asked is not None and asked.said is not None and asked.said.outcome[0].ended
-        if asked is not None and (ended or self._monotonic() < asked.at + self._job_interval):
+        if asked is not None and (ended or self._monotonic() < asked.next_at):
             return asked
-        asked = self._jobs.setdefault(job, _Asked(0.0))
-        asked.at, asked.said, asked.error = self._monotonic(), None, None
+        asked = self._jobs.setdefault(job, _Asked())
+        asked.said, asked.error, retry_after = None, None, None
         path = f"/configure/{quote(job, safe='')}/status{_versioned()}"
         try:
             answer = self._http.get(path, doing=f"show the go-live of {offer}")
+            retry_after = answer.retry_after
             said = _Job.model_validate(object_of(answer))
             if not said.jobstatus:
                 answer.unreadable("its answer has no status")
@@ -244,7 +245,8 @@ class ProductIngestion:
         except (Unanswered, Unreadable, Refused) as error:
             if isinstance(error, NotFound):
                 error.next_step = ""  # the offer is there: jobs are not found for a while at times
-            asked.error = error
+            asked.error, retry_after = error, error.retry_after
+        asked.next_at = self._monotonic() + max(self._job_interval, retry_after or 0.0)
         return asked
 
     def _borne_out(self, offer: OfferKey, submission: str, asked: _Asked) -> tuple[Operation | None, bool]:
@@ -277,6 +279,8 @@ class ProductIngestion:
 
     def _listed(self, offer: OfferKey, submission: str, job: str, error: PublishingError | None) -> Operation:
         """What the list of submissions shows of a go-live whose job is not known, or could not be read (error)."""
+        if error is not None and error.status == 429:
+            raise error  # it wants to be left alone
         found = self._shown(offer, submission)
         if found is None:
             raise error or NotFound(f"{TITLE} lists no go-live {submission} of {offer}", status=404)

@@ -1,0 +1,380 @@
+"""The clients of the two newer APIs over a wire without sockets: how often they ask, what they make of odd answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from providers.azure_marketplace.errors import (
+    LaunchFailed,
+    NotFound,
+    Overloaded,
+    StillRunning,
+    Unreadable,
+    UntrustedAddress,
+)
+from providers.azure_marketplace.publishing import Kind, PublishingApi, Status, same
+from providers.azure_marketplace.settings import read_settings
+from simulator.http_terms import Answer
+from tests.unit.engine_model import Stack
+from tests.unit.wires import APIS, Wire, client_of, wire_with
+from tests.unit.worlds import OFFER, FakeClock, accepted
+
+INGESTION, CENTER = APIS[1:]
+SIBLINGS = pytest.mark.parametrize("api", [INGESTION, CENTER])
+
+
+class _Scripted(Wire):
+    """A wire whose answers are given: by the end of the path, what is answered, the last one for ever."""
+
+    def __init__(self, answers: dict[str, list[Answer]]) -> None:
+        super().__init__(wire_with(FakeClock(), INGESTION).portal, FakeClock())
+        self.answers = answers
+
+    def _answer(self, method: str, url: str, body: bytes, headers: Any) -> Any:
+        for end, listed in self.answers.items():
+            if url.partition("?")[0].endswith(end):
+                answer = listed.pop(0) if len(listed) > 1 else listed[0]
+                return self._response(answer.status, answer.content, dict(answer.headers))
+        return self._response(404, b"")
+
+
+def listing(*items: dict[str, Any], **more: Any) -> Answer:
+    return Answer(200, {"value": list(items), **more})
+
+
+def ingestion(**answers: list[Answer]) -> PublishingApi:
+    found = listing({"id": "product/p-1", "identity": {"externalID": "vm"}, "type": "azureVirtualMachine"})
+    by_path = {name.replace("__", "/"): listed for name, listed in answers.items()}
+    return client_of(INGESTION, _Scripted({"/product": [found], **by_path}))
+
+
+def submission(number: int, target: str, status: str = "completed", result: str = "succeeded") -> dict[str, Any]:
+    return {"id": f"submission/p-1/{number}", "target": {"targetType": target}, "status": status, "result": result}
+
+
+def center(*submissions: dict[str, Any], **answers: list[Answer]) -> PublishingApi:
+    found = listing({"id": "p-1", "externalIDs": [{"type": "AzureOfferId", "value": "vm"}], "resourceType": "X"})
+    by_path = {name.replace("__", "/"): listed for name, listed in answers.items()}
+    return client_of(CENTER, _Scripted({"/products": [found], **by_path, "/submissions": [listing(*submissions)]}))
+
+
+def state(number: Any, state: str, substate: str, **more: Any) -> dict[str, Any]:
+    return {"id": number, "state": state, "substate": substate, **more}
+
+
+@pytest.mark.parametrize("ends", ["succeeded", "failed"])
+@pytest.mark.parametrize("fault", ["", "503", "404", "429", "lost", "unreadable"])
+def test_a_job_is_asked_once_a_minute_at_most_whatever_the_weather(ends: str, fault: str) -> None:
+    clock = FakeClock()
+    wire = wire_with(clock, INGESTION, seconds=3000.0, ends=ends)
+    asked: list[float] = []
+    request = wire.request
+
+    def counted(method: str, url: str, **rest: Any) -> Any:
+        if "/status" in url:
+            asked.append(clock.seconds)
+        return request(method, url, **rest)
+
+    wire.request = counted  # type: ignore[method-assign]
+    stack = Stack(lambda: client_of(INGESTION, wire), clock)
+    wire.faults.reads = [""] * 6 + [fault] * 30
+    error = stack.up()
+    assert (error is None) if ends == "succeeded" else isinstance(error, LaunchFailed)
+    assert len(asked) > 5
+    assert min(later - one for one, later in pairwise(asked)) >= 60
+
+
+def test_an_answer_that_wants_a_job_left_alone_is_obeyed() -> None:
+    alone = Answer(429, headers=(("Retry-After", "600"),))
+    api = ingestion(status=[alone], **{"submission__p-1": [listing(submission(7, "live", "running", "pending"))]})
+    with pytest.raises(Overloaded) as told:
+        api.operation(OFFER, "submission/p-1/7#job")
+    assert told.value.retry_after == 600
+
+
+@SIBLINGS
+def test_a_go_live_costs_few_requests(api: str) -> None:
+    clock = FakeClock()
+    wire = wire_with(clock, api, seconds=0.0)
+    assert Stack(lambda: client_of(api, wire), clock).up() is None
+    assert len(wire.asked) <= 7, wire.asked
+
+
+@SIBLINGS
+def test_weeks_of_bad_weather_end_no_wait(api: str) -> None:
+    clock = FakeClock()
+    wire = wire_with(clock, api, seconds=36_000.0)
+    stack = Stack(lambda: client_of(api, wire), clock, wait=False)
+    stack.up()
+    stack.wait = True
+    wire.faults.reads = ["404", "503", "unreadable", "400"] * 5000
+    assert isinstance(stack.up(timeout=14 * 24 * 3600.0), StillRunning)
+    assert clock.seconds > 14 * 24 * 3600.0, "it waited until the time was up"
+    assert len(stack.told.warnings) < 100, "and told now and then"
+    wire.faults.reads = []
+    assert stack.up() is None
+    assert accepted(wire.portal.simulation.world) == 1
+
+
+def test_a_lost_job_is_found_again_through_the_submissions() -> None:
+    clock = FakeClock()
+    wire = wire_with(clock, INGESTION, seconds=600.0)
+    wire.faults.submits = ["after"]
+    stack = Stack(lambda: client_of(INGESTION, wire), clock)
+    assert stack.up() is None
+    assert stack.launch
+    assert stack.launch.operation_id
+    assert "#" not in stack.launch.operation_id
+    assert accepted(wire.portal.simulation.world) == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "result", "status", "recognised"),
+    [
+        ("notStarted", "pending", Status.NOT_STARTED, True),
+        ("Running", "Pending", Status.RUNNING, True),
+        ("completed", "cancelled", Status.CANCELED, True),
+        ("COMPLETED", "Failed", Status.FAILED, True),
+        ("completed", "pending", Status.RUNNING, True),
+        ("completed", "shipped", Status.RUNNING, False),
+        ("hibernating", "pending", Status.RUNNING, False),
+        ("succeeded", "", Status.RUNNING, False),
+    ],
+)
+def test_the_words_of_a_job(word: str, result: str, status: Status, recognised: bool) -> None:
+    job = Answer(200, {"jobID": "j", "jobStatus": word, "jobResult": result, "jobEnd": "2026-01-01T00:00:00.1234567"})
+    api = ingestion(status=[job], **{"submission__p-1": [listing(submission(7, "preview"))]})
+    operation = api.operation(OFFER, "submission/p-1/7#j")
+    assert (operation.status, operation.recognised) == (status, recognised)
+
+
+def test_of_an_error_tree_every_leaf_is_told_and_never_a_tree_without_end() -> None:
+    tree: dict[str, Any] = {"code": "invalidResource", "message": "The icon is missing."}
+    for _ in range(50):
+        tree = {"code": "badRequest", "message": "Invalid resource", "details": [tree]}
+    two = {"message": "Invalid resource", "details": [{"message": "No price."}, {"code": "notDeployed"}, "odd", None]}
+    errors = [two, {"code": "unheardOf"}, "text", {"details": "odd"}, tree]
+    job = Answer(200, {"jobStatus": "completed", "jobResult": "failed", "errors": errors})
+    api = ingestion(status=[job], **{"submission__p-1": [listing(submission(7, "preview"))]})
+    told = [message.text for message in api.operation(OFFER, "submission/p-1/7#j").messages]
+    assert told[:3] == ["No price, in: Invalid resource", "notDeployed, in: Invalid resource", "unheardOf"]
+    assert len(told) == 4
+
+
+@pytest.mark.parametrize(
+    ("listed", "preview", "live", "spent", "overtaken"),
+    [
+        ([], None, None, False, None),
+        ([submission(0, "draft")], None, None, False, None),
+        ([submission(7, "preview")], "7", None, False, None),
+        ([submission(7, "preview"), submission(6, "live")], "7", "6", False, None),
+        ([submission(7, "preview"), submission(7, "live")], "7", "7", True, None),
+        ([submission(7, "live")], "7", "7", True, None),
+        ([submission(6, "live"), submission(7, "live", "running", "pending")], "7", "6", False, None),
+        ([submission(7, "preview"), submission(7, "live", "completed", "failed")], "7", None, False, None),
+        ([submission(7, "preview"), submission(8, "live")], "7", "8", True, None),
+        ([submission(9, "preview"), submission(8, "live")], "9", "8", False, None),
+        ([submission(8, "preview", "completed", "failed"), submission(7, "preview")], "7", None, False, "8"),
+        ([submission(8, "preview", "running", "pending"), submission(7, "live")], "7", "7", True, "8"),
+        ([submission(8, "preview", "running", "pending")], None, None, False, None),
+        ([submission(2**60 + 1, "preview"), submission(2**60, "live")], str(2**60 + 1), str(2**60), False, None),
+        ([{"id": 7, "target": "live"}, {"id": "submission/p-1/x"}, {}], None, None, False, None),
+    ],
+)
+def test_what_product_ingestions_submissions_mean(
+    listed: list[dict[str, Any]], preview: str | None, live: str | None, spent: bool, overtaken: str | None
+) -> None:
+    for items in (listed, listed[::-1]):
+        overview = ingestion(**{"submission__p-1": [listing(*items)]}).overview(OFFER)
+        assert overview
+        assert (overview.preview.version if overview.preview else None) == preview
+        assert (overview.live.version if overview.live else None) == live
+        assert bool(overview.preview and overview.preview.spent) is spent
+        later = overview.preview.overtaken if overview.preview else None
+        assert (later.version if later else None) == overtaken
+
+
+@pytest.mark.parametrize(
+    ("listed", "preview", "live", "spent", "overtaken"),
+    [
+        ([], None, None, False, None),
+        ([state("0", "InProgress", "InDraft")], None, None, False, None),
+        ([state(7, "Published", "ReadyToPublish"), state("0", "InProgress", "InDraft")], "7", None, False, None),
+        ([state("7", "published", "readyToPublish"), state("6", "Published", "InStore")], "7", "6", False, None),
+        ([state("7", "Published", "InStore"), state("6", "Published", "InStore")], "7", "7", True, None),
+        ([state("10", "Published", "ReadyToPublish"), state("9", "Published", "InStore")], "10", "9", False, None),
+        ([state("7", "Published", "Publishing"), state("6", "Published", "InStore")], "7", "6", False, None),
+        ([state("8", "InProgress", "Failed"), state("7", "Published", "ReadyToPublish")], "7", None, False, "8"),
+        ([state("8", "InProgress", "Submitted"), state("7", "Published", "InStore")], "7", "7", True, "8"),
+        ([state("8", "InProgress", "Cancelled"), state("7", "Published", "InStore")], "7", "7", True, None),
+        ([state("8", "Deleted", ""), state("7", "Archived", "InStore")], None, None, False, None),
+        ([state("8", "Hidden", "Moon"), state("7", "Published", "ReadyToPublish")], "7", None, False, None),
+        ([{"id": "a/b", "state": "Published", "substate": "InStore"}, {}, {"id": True}], None, None, False, None),
+        (
+            [
+                state("b-2", "Published", "ReadyToPublish", releaseNumber=2),
+                state("a-1", "Published", "InStore", releaseNumber=1),
+            ],
+            *("b-2", "a-1", False, None),
+        ),
+    ],
+)
+def test_what_partner_centers_submissions_mean(
+    listed: list[dict[str, Any]], preview: str | None, live: str | None, spent: bool, overtaken: str | None
+) -> None:
+    for items in (listed, listed[::-1]):
+        overview = center(*items).overview(OFFER)
+        assert overview
+        assert (overview.preview.version if overview.preview else None) == preview
+        assert (overview.live.version if overview.live else None) == live
+        assert bool(overview.preview and overview.preview.spent) is spent
+        later = overview.preview.overtaken if overview.preview else None
+        assert (later.version if later else None) == overtaken
+
+
+@pytest.mark.parametrize(
+    ("shown", "status", "recognised"),
+    [
+        (state("7", "Published", "Publishing"), Status.RUNNING, True),
+        (state("7", "Published", "Published"), Status.RUNNING, True),
+        (state("7", "Published", "InStore"), Status.SUCCEEDED, True),
+        (state("7", "InProgress", "Submitted"), Status.RUNNING, True),
+        (state("7", "InProgress", "FailedInCertification"), Status.FAILED, True),
+        (state("7", "RolledBack", "InStore"), Status.FAILED, True),
+        (state("7", "Archived", "InStore"), Status.SUCCEEDED, True),
+        (state("7", "Archived", "Failed"), Status.CANCELED, True),
+        (state("7", "Shadow", ""), Status.RUNNING, False),
+        (state("7", "Published", "OnTheMoon"), Status.RUNNING, False),
+        (
+            state("7", "Published", "ReadyToPublish", pendingUpdateInfo={"updateType": "Promote", "status": "Running"}),
+            *(Status.RUNNING, True),
+        ),
+        (
+            state("7", "Published", "ReadyToPublish", pendingUpdateInfo={"updateType": "Promote", "status": "Failed"}),
+            *(Status.FAILED, True),
+        ),
+    ],
+)
+def test_what_a_promoted_submissions_state_means(shown: dict[str, Any], status: Status, recognised: bool) -> None:
+    operation = center(shown, submissions__7=[Answer(200, shown)]).operation(OFFER, "products/p-1/submissions/7")
+    assert (operation.kind, operation.status, operation.recognised) == (Kind.GO_LIVE, status, recognised)
+    assert operation.id.startswith("products/p-1/submissions/7")
+
+
+def test_a_submission_that_waits_for_the_publisher_shows_no_go_live() -> None:
+    shown = state("7", "Published", "ReadyToPublish")
+    with pytest.raises(NotFound):
+        center(shown, submissions__7=[Answer(200, shown)]).operation(OFFER, "products/p-1/submissions/7")
+
+
+def test_a_signature_in_a_reports_address_is_shown_to_nobody() -> None:
+    shown = state("7", "InProgress", "FailedInCertification")
+    report = {"status": "Failed", "reportTimeInUtc": "2026-01-01", "fileUri": "https://x.example/r.pdf?sig=secret"}
+    api = center(shown, submissions__7=[Answer(200, shown)], reports=[listing(report)], validations=[listing()])
+    messages = api.operation(OFFER, "products/p-1/submissions/7").messages
+    assert [each.text for each in messages] == [
+        "Certification failed, says the report of 2026-01-01: https://x.example/r.pdf"
+    ]
+
+
+NEXT: list[tuple[str, Callable[..., PublishingApi]]] = [
+    ("@nextLink", lambda page: ingestion(**{"submission__p-1": [page]})),
+    ("nextLink", lambda page: center(submissions=[page])),
+]
+
+
+@pytest.mark.parametrize(("name", "api"), NEXT, ids=[INGESTION, CENTER])
+def test_a_next_page_is_asked_for_on_the_configured_endpoint_only(name: str, api: Callable[..., PublishingApi]) -> None:
+    for link in ("https://attacker.example/x", "//attacker.example/x", "https://graph.microsoft.com@evil.example/x"):
+        with pytest.raises(UntrustedAddress, match=r"attacker\.example|evil\.example"):
+            api(listing(**{name: link})).overview(OFFER)
+
+
+@pytest.mark.parametrize(("name", "api"), NEXT, ids=[INGESTION, CENTER])
+def test_a_list_that_never_ends_is_not_cut_short(name: str, api: Callable[..., PublishingApi]) -> None:
+    again = {
+        INGESTION: "/rp/product-ingestion/submission/p-1?a=1",
+        CENTER: "v1.0/ingestion/products/p-1/submissions?a=1",
+    }
+    link = again[INGESTION if name.startswith("@") else CENTER]
+    with pytest.raises(Unreadable, match="does not end"):
+        api(listing(**{name: link})).overview(OFFER)
+
+
+def test_a_next_page_that_is_not_found_is_asked_for_again_before_it_counts_as_the_end() -> None:
+    more = "v1.0/ingestion/products/p-1/more"
+    first = listing(state("7", "Published", "ReadyToPublish"), nextLink=more)
+    second = listing(state("8", "Published", "Publishing"))
+    found = center(submissions=[first], more=[Answer(404), second]).operations(OFFER)
+    assert [each.version for each in found] == ["8", "7"]
+    ended = center(submissions=[first], more=[Answer(404)]).operations(OFFER)
+    assert [each.version for each in ended] == ["7"]
+
+
+def test_an_older_go_live_that_is_shown_late_is_not_taken_for_the_one_that_was_lost() -> None:
+    clock = FakeClock()
+    wire = wire_with(clock, CENTER, page_sizes=(1,), older_submissions="as they were")
+    wire.faults.submits = ["before"]
+    answer, cut = wire.portal.ask, [True]
+
+    def without_what_is_live(method: str, url: str, **rest: Any) -> Answer:
+        if method == "POST":
+            cut[0] = False
+        return Answer(404) if cut[0] and "skipToken" in url else answer(method, url, **rest)
+
+    wire.portal.ask = without_what_is_live  # type: ignore[method-assign]
+    post = wire._submit
+
+    def lost(url: str, body: bytes, headers: Any) -> Any:
+        cut[0] = False
+        return post(url, body, headers)
+
+    wire._submit = lost  # type: ignore[method-assign]
+    stack = Stack(lambda: client_of(CENTER, wire), clock)
+    stack.up()
+    launch = stack.launch
+    assert launch is None or launch.live_version == "7"
+    assert stack.up() is None
+    assert stack.launch
+    assert stack.launch.live_version == "7"
+    assert accepted(wire.portal.simulation.world) == 1
+
+
+@SIBLINGS
+def test_a_list_that_is_not_found_although_the_product_is_there_is_no_empty_list(api: str) -> None:
+    found = ingestion(submission=[Answer(404)]) if api == INGESTION else center(submissions=[Answer(404)])
+    with pytest.raises(Unreadable):
+        found.operations(OFFER)
+
+
+def test_each_api_knows_its_own_operations_by_their_form() -> None:
+    ids = {
+        "cloudPartnerPortal": ["56615b67-2185-49fe-80d2-c4ddf77bb2e8", "contoso$vm$2$preview", "/api/elsewhere?a=b"],
+        INGESTION: ["submission/p/7", "submission/p/7#56615b67", "submission/p/7/failed#j", "submission/p/7/failed"],
+        CENTER: ["products/p/submissions/7", "products/p/submissions/7/failed"],
+    }
+    for api in APIS:
+        client = client_of(api, wire_with(FakeClock(), api))
+        owned = [each for listed in ids.values() for each in listed if client.owns(each)]
+        assert owned == ids[api]
+    assert same("submission/p/7#a", "submission/p/7")
+    assert not same("submission/p/7#a", "submission/p/7/failed#a")
+
+
+@pytest.mark.parametrize(
+    ("given", "interval"),
+    [
+        ({}, 60.0),
+        ({"minPollInterval": "0.2"}, 60.0),
+        ({"productIngestionEndpoint": "http://127.0.0.1:1/rp"}, 60.0),
+        ({"productIngestionEndpoint": "http://127.0.0.1:1/rp", "minPollInterval": "0.2"}, 0.2),
+        ({"productIngestionEndpoint": "https://proxy.example/rp", "minPollInterval": "0.2"}, 60.0),
+        ({"endpoint": "http://127.0.0.1:1", "minPollInterval": "0.2"}, 60.0),
+    ],
+)
+def test_only_a_simulator_is_asked_oftener_than_is_documented(given: dict[str, str], interval: float) -> None:
+    assert read_settings(given.get, {}).interval(INGESTION, 60.0) == interval
