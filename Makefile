@@ -25,4 +25,5 @@ help:
 
 setup up preview refresh destroy down test lint bench fuzz audit clean lock:
 	@command -v "$(PYTHON)" >/dev/null 2>&1 || { echo 'Python 3.10 or newer is needed, and there is no `$(PYTHON)` here.' >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 8))' || { echo 'Python 3.10 or newer is needed, and `$(PYTHON)` is older: name one, as in `make $@ PYTHON=python3.12`.' >&2; exit 1; }
 	@"$(PYTHON)" -m tools.local $@

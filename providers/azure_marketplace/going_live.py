@@ -352,7 +352,7 @@ class GoingLive:
                 )
             self._clock.sleep(0.1)
         try:
-            sight = self._look(request.offer, deadline)
+            sight = self._look_before_sending(request.offer, deadline)
             if self._suspicious(request, recorded, sight):
                 sight = self._second_look(request, recorded, sight, deadline)
             action, operation = self._decide(request, recorded, sight)
@@ -404,6 +404,13 @@ class GoingLive:
         )
         preview, live, listed = self._side_by_side(reads)
         return Sight(preview, live, listed)  # type: ignore[arg-type]
+
+    def _look_before_sending(self, offer: OfferKey, deadline: float) -> Sight:
+        try:
+            return self._look(offer, deadline)
+        except PublishingError as error:
+            error.next_step = error.next_step or "Nothing was submitted. Run `pulumi up` again."
+            raise
 
     def _suspicious(self, request: Request, recorded: Launch | None, sight: Sight) -> bool:
         """Whether a launch has just happened, as the slots or the state say, which the list does not show (yet)."""
@@ -599,7 +606,6 @@ class GoingLive:
                     operation_id=accepted.operation_id,
                     live_version=sight.live_version,
                     preview_version=sight.preview_version,
-                    confirmed_live_version=recorded.confirmed_live_version if recorded else None,
                     submitted_at=(accepted.at or self._clock.now()) - underway,
                 )
                 if accepted.operation_id is None:
@@ -830,7 +836,6 @@ class GoingLive:
             adopted=adopted,
             live_version=sight.live_version,
             preview_version=sight.preview_version,
-            confirmed_live_version=recorded.confirmed_live_version if recorded else None,
             submitted_at=operation.changed_at or self._clock.now(),
         )
         return self._seen(launch, operation)
@@ -955,8 +960,10 @@ def _confirmed(pin: str | None, launch: Launch, sight: Sight) -> str | None:
     launch: with what was live before. A slot that lags behind, taken at its word, would look like drift afterwards.
     """
     live = sight.live
-    if live is None or live.version in (pin, None) or live.version != launch.live_version:
+    if live is None or live.version in (pin, None, launch.confirmed_live_version):
         return sight.live_version
+    if live.version != launch.live_version:
+        return live.version
     changed = bool(live.changed_at and launch.submitted_at and live.changed_at >= launch.submitted_at)
     return live.version if changed else None
 

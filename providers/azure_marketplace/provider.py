@@ -34,6 +34,8 @@ from providers.azure_marketplace.errors import (
     LaunchError,
     LaunchRefused,
     OfferGoLiveError,
+    SignInFailed,
+    Unauthorized,
     UnknownOffer,
     WrongApi,
 )
@@ -55,6 +57,10 @@ DAY = 24 * 3600.0
 """How long a create or update waits when its resource sets no custom timeout, in seconds."""
 
 _IDENTITY = ("publisher_id", "offer_id")
+_STALE = (
+    "A refresh signs in with the configuration that the last `pulumi up` recorded; what was set since is taken with "
+    "`--run-program`, or from the environment."
+)
 _PREVIEW_PATIENCE = 4.0
 """Seconds that a preview bears a portal which does not answer: it warns, and a person is waiting."""
 
@@ -149,7 +155,10 @@ class OfferGoLiveProvider(ResourceProvider):
             rule, _ = self._rule(inputs)
             launch = rule.refreshed(offer, recorded, pin=inputs.get("offer_version"))
         except OfferGoLiveError as error:
-            raise dynamic_host.Failed(f"{offer} could not be refreshed. {error}") from None
+            # Pulumi configures a provider for a refresh with what the last `up` recorded in the state.
+            stale = isinstance(error, (Unauthorized, SignInFailed))
+            why = f" {_STALE}" if stale else ""
+            raise dynamic_host.Failed(f"{offer} could not be refreshed. {error}{why}") from None
         if launch is None:
             return ReadResult("", {})
         return _read_result(id_, _outputs(inputs, launch), inputs)

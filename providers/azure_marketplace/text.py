@@ -16,6 +16,7 @@ _SEQUENCES = re.compile(
 # Cc: controls; Cf: bidirectional overrides and other invisible formatting; Cs, Co, Cn: not text at all.
 _DROPPED = frozenset(("Cc", "Cf", "Cs", "Co", "Cn"))
 _BLOCKS = frozenset(("br", "p", "div", "li", "tr", "ul", "ol", "h1", "h2", "h3", "h4", "table"))
+_HIDDEN = frozenset(("script", "style", "title"))
 _MARKUP = re.compile(r"<[a-zA-Z/!]|&[a-zA-Z#]")
 
 
@@ -26,7 +27,7 @@ class _TextOf(HTMLParser):
         self._hidden = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in ("script", "style"):
+        if tag in _HIDDEN:
             self._hidden += 1
         elif tag in _BLOCKS:
             self.parts.append(" ")
@@ -35,7 +36,7 @@ class _TextOf(HTMLParser):
             self.parts.append(f"({target}) " if target and target.startswith("https://") else "")
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in ("script", "style"):
+        if tag in _HIDDEN:
             self._hidden = max(0, self._hidden - 1)
         elif tag in _BLOCKS:
             self.parts.append(" ")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime, timezone
+
 import pytest
 
 from providers.azure_marketplace.errors import (
@@ -14,10 +17,11 @@ from providers.azure_marketplace.errors import (
     Refused,
     StillRunning,
 )
-from providers.azure_marketplace.publishing import Status
+from providers.azure_marketplace.going_live import GoingLive, Request, Turns
+from providers.azure_marketplace.publishing import Accepted, OfferKey, Operation, Slot, Status
 from simulator.world import World
-from tests.unit.engine_model import Stack
-from tests.unit.worlds import FakeClock, WorldApi, accepted, world_with
+from tests.unit.engine_model import DAY, Stack
+from tests.unit.worlds import OFFER, FakeClock, Told, WorldApi, accepted, world_with
 
 
 def stack_on(**behaviour: object) -> tuple[Stack, World, WorldApi, FakeClock]:
@@ -552,3 +556,79 @@ def test_a_lost_answer_is_told_from_an_earlier_go_live_of_the_same_id(fault: str
 
     assert accepted(world) == 2
     assert status_of(stack) is Status.SUCCEEDED
+
+
+def test_two_resources_of_one_program_for_one_offer_submit_it_once_while_the_list_lags_behind() -> None:
+    clock = FakeClock()
+    world = world_with(clock, seconds=3, listing_lag_seconds=5)
+    api = WorldApi(world, clock)
+    turns = Turns()
+
+    for _ in range(2):
+        rule = GoingLive(api, clock, Told(), turns=turns)
+        launch = rule.bring_about(Request(OFFER), None, deadline=clock.monotonic() + DAY)
+        assert launch.status is Status.SUCCEEDED
+
+    assert api.calls.count("submit") == 1
+
+
+class AnotherList(WorldApi):
+    """Its list has other ids than its answers, dates of creation or none, and it takes its time to answer a go-live."""
+
+    def __init__(self, world: World, clock: FakeClock, *, dates: bool) -> None:
+        super().__init__(world, clock)
+        self._dates = dates
+
+    def operations(self, offer: OfferKey) -> list[Operation]:
+        begun = {each.id: each.accepted_at for each in self.world.offer("contoso", "vm").operations}
+        return [
+            replace(
+                each,
+                id=f"listed-{each.id}",
+                changed_at=datetime.fromtimestamp(begun[each.id], timezone.utc) if self._dates else None,
+            )
+            for each in super().operations(offer)
+        ]
+
+    def submit(self, offer: OfferKey, preview: Slot | None) -> Accepted:
+        accepted = super().submit(offer, preview)
+        self._clock.pass_by(20.0)
+        return replace(accepted, at=self._clock.now())
+
+
+@pytest.mark.parametrize("dates", [True, False])
+def test_a_go_live_that_is_listed_under_another_id_is_found_after_a_kill(dates: bool) -> None:
+    clock = FakeClock()
+    world = world_with(clock)
+    api = AnotherList(world, clock, dates=dates)
+    stack = Stack(lambda: api, clock)
+    assert stack.up() is None
+    clock.pass_by(300)
+    world.put_in_preview("contoso", "vm")
+    stack.triggers += 1
+    clock.pass_by(300)
+    world.golive("contoso", "vm")  # by a run that was killed after its POST
+    clock.pass_by(300)
+
+    assert stack.up() is None
+
+    assert accepted(world) == 2
+    assert world.offer("contoso", "vm").production.version == 8  # type: ignore[union-attr]
+
+
+def test_an_acceptance_that_no_list_ever_shows_is_told_as_an_acceptance() -> None:
+    stack, world, api, _ = stack_on(listing_lag_seconds=10_000)
+    api.faults.submits = ["nameless"]
+
+    error = stack.up()
+
+    assert isinstance(error, LaunchUnknown)
+    assert "accepted the go-live of contoso/vm, but named no operation" in str(error)
+    assert accepted(world) == 1
+
+
+def test_a_read_that_fails_before_anything_was_sent_says_so() -> None:
+    stack, _, api, _ = stack_on()
+    api.faults.reads = ["503"] * 200
+
+    assert "Nothing was submitted. Run `pulumi up` again." in str(stack.up())

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import BeforeValidator, Field
 
-from providers.azure_marketplace.errors import NotFound
+from providers.azure_marketplace.errors import NotFound, UntrustedAddress
 from providers.azure_marketplace.launch import instant
 from providers.azure_marketplace.polling import status_of_word
 from providers.azure_marketplace.publishing import (
@@ -155,15 +155,22 @@ class CloudPartnerPortal:
             )
         except NotFound:
             return None
+        if answer.status == 204:
+            return None
         items = _items(answer)
         if not items:
-            answer.unreadable("its answer is no offer")
+            # An empty list, or a null in it: 404 is documented for a slot that was never filled, and not the only way.
+            return None
         offer_body = _Offer.model_validate(items[0])
         return Slot(offer_body.version, instant(offer_body.changedtime))
 
     def _operation_id(self, offer: OfferKey, address: str) -> str:
-        title = f"The go-live of {offer} was accepted, but {TITLE}"
-        path = path_on(self._http.endpoint, address.strip(), title=title)
+        title = f"The go-live of {offer} was accepted, but {TITLE[0].lower()}{TITLE[1:]}"
+        try:
+            path = path_on(self._http.endpoint, address.strip(), title=title)
+        except UntrustedAddress as error:
+            error.next_step = f"Run `pulumi up` again: the go-live is found by the list. {error.next_step}".strip()
+            raise
         bare = urlsplit(path).path.rstrip("/")
         for prefix in (f"{_path(offer)}/operations/", "/api/operations/"):
             operation_id = unquote(bare[len(prefix) :])
@@ -196,6 +203,8 @@ def _items(answer: Answer) -> list[Mapping[str, Any]]:
     body = answer.json()
     if isinstance(body, Mapping) and isinstance(body.get("value"), list):
         body = body["value"]
+    if body is None:
+        return []
     if not isinstance(body, (list, Mapping)):
         answer.unreadable("its answer is neither an object nor a list")
     items = body if isinstance(body, list) else [body]
