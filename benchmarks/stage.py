@@ -88,27 +88,45 @@ def stage() -> Iterator[Stage]:
 
 @dataclass(frozen=True)
 class Measured:
-    """One command of Pulumi's. seconds: on the wall. cpu: seconds of all its processes. host: see `Watch`."""
+    """One command of Pulumi's.
+
+    seconds: on the wall. cpu: seconds of all its processes. host: see `Watch`. others: the part of the machine's
+    processors that went neither to it nor to the simulator.
+    """
 
     result: Result
     seconds: float
     cpu: float
     host: Watch
+    others: float
 
 
 def measure(project: Project, portal: Running | None, *command: str) -> Measured:
     """Runs the command to its end; raises `CannotMeasure` when it fails."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before, machine = resource.getrusage(resource.RUSAGE_CHILDREN), _busy(portal)
     began = time.monotonic()
     run = project.start(*command)
     with Watch(project, portal.port if portal else 0) as host:
         result = run.wait(PATIENCE)
         seconds = time.monotonic() - began
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    after, others = resource.getrusage(resource.RUSAGE_CHILDREN), _busy(portal) - machine
     if result.code != 0:
         raise CannotMeasure(f"`pulumi {' '.join(command)}` failed:\n{result.text[:4000]}")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Measured(result, seconds, cpu, host)
+    others = max(0.0, others - cpu) / seconds / (os.cpu_count() or 1)
+    return Measured(result, seconds, cpu, host, others)
+
+
+def _busy(portal: Running | None) -> float:
+    """Seconds that all processors were busy since the machine's start, but for the simulator."""
+    user, nice, system, _, _, *interrupts = map(int, Path("/proc/stat").read_text().splitlines()[0].split()[1:8])
+    busy = (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
+    return busy - (_cpu(Path(f"/proc/{portal.pid}")) if portal else 0.0)
+
+
+def _cpu(process: Path) -> float:
+    times = (process / "stat").read_text().rpartition(")")[2].split()
+    return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Watch:
@@ -146,9 +164,8 @@ class Watch:
     def _look(self, process: Path) -> None:
         sizes = _fields(process / "smaps_rollup")
         self.rss, self.pss = max(self.rss, sizes["Rss"]), max(self.pss, sizes["Pss"])
-        times = (process / "stat").read_text().rpartition(")")[2].split()
-        self.cpu = (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
-        self.threads = max(self.threads, int(times[17]))
+        self.cpu = _cpu(process)
+        self.threads = max(self.threads, len(list((process / "task").iterdir())))
         if self._port:
             self.connections = max(self.connections, _connections(process, self._port))
 

@@ -14,11 +14,12 @@ from benchmarks.report import BEGIN, END, TINY, Report, into, number
 from tests.engine.conftest import pulumi_folder as pulumi_folder
 
 
-@pytest.fixture(autouse=True)
-def _with_pulumi(pulumi_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def with_pulumi(pulumi_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OFFERGOLIVE_PULUMI_BIN", str(pulumi_folder))
 
 
+@pytest.mark.usefixtures("with_pulumi")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_benchmark_runs(name: str) -> None:
     report: Report = importlib.import_module(f"benchmarks.{name}").run(TINY)
@@ -54,6 +55,7 @@ def test_numbers_have_three_digits_at_most() -> None:
     assert [number(value) for value in (153.2, 15.32, 1.532, 0.1532, 0.0)] == ["153", "15.3", "1.53", "0.153", "0"]
 
 
+@pytest.mark.usefixtures("with_pulumi")
 def test_the_machine_is_told_without_its_name() -> None:
     told = machine()
 
