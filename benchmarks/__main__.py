@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.machine import machine
 from benchmarks.report import TINY, WHOLE, CannotMeasure, Report, into
 
-NAMES = ("many_waits", "schedules", "unchanged", "polls", "previews")
+NAMES = ("many_waits", "schedules", "unchanged", "polls", "previews", "apis")
 
 
 def main(arguments: list[str]) -> int:
