@@ -14,8 +14,12 @@ def told(request: Request, forecast: Forecast) -> str:
     stands = (
         f"{request.offer}: preview holds {_version(preview)}, {_version(live) if forecast.live else 'nothing'} is live"
     )
+    if request.moved and not request.changed:
+        return f"{stands}. Another API is chosen: where the offer is live as wanted, nothing is to be submitted."
     if forecast.action is Action.NOTHING:
-        return f"{stands}. Nothing is to be submitted: the pinned version is live."
+        spent = forecast.preview is not None and forecast.preview.spent
+        what = "what is in preview" if spent else "the pinned version"
+        return f"{stands}. Nothing is to be submitted: {what} is live."
     if forecast.action is Action.ADOPT and forecast.operation:
         if forecast.operation.status.ended:
             return f"{stands}. Nothing is to be submitted: what is in preview went live already."

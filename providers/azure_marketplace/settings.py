@@ -32,6 +32,7 @@ __all__ = [
 NAMESPACE = "azuremarketplace"
 Preflight = Literal["fail", "warn", "off"]
 T = TypeVar("T")
+D = TypeVar("D")
 
 DEFAULT_ENDPOINTS: Mapping[str, str] = {
     "cloudPartnerPortal": "https://cloudpartner.azure.com",
@@ -64,7 +65,11 @@ _HOST = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Validated. endpoints: by API, without a slash at the end. Intervals and the timeout are seconds."""
+    """Validated. endpoints: by API, without a slash at the end. Intervals and the timeout are seconds.
+
+    job_interval: what `minPollInterval` says of an API's own lower bound between two polls, which only an endpoint on
+    loopback, a simulator that is, may go below; None where it is not set.
+    """
 
     api: str = "cloudPartnerPortal"
     endpoints: Mapping[str, str] = field(default_factory=lambda: dict(DEFAULT_ENDPOINTS))
@@ -73,6 +78,12 @@ class Settings:
     request_timeout: float = 120.0
     preflight: Preflight = "fail"
     extra_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    job_interval: float | None = None
+
+    def interval(self, api: str, documented: float) -> float:
+        """Seconds between two polls of an operation, for an API that documents a lower bound for them."""
+        host = urlsplit(self.endpoints[api]).hostname or ""
+        return self.job_interval if self.job_interval is not None and _is_loopback(host) else documented
 
 
 def environment_name(key: str) -> str:
@@ -83,7 +94,7 @@ def environment_name(key: str) -> str:
 def read_settings(configured: Callable[[str], str | None], environment: Mapping[str, str]) -> Settings:
     """The settings. configured: the value of a key of the namespace, or None. Raises `InvalidInput`."""
 
-    def read(key: str, parse: Callable[[str], T], default: T) -> T:
+    def read(key: str, parse: Callable[[str], T], default: D) -> T | D:
         value, where = configured(key), f"configuration {NAMESPACE}:{key}"
         if value is None or value == "":
             value, where = (
@@ -105,6 +116,7 @@ def read_settings(configured: Callable[[str], str | None], environment: Mapping[
         request_timeout=read("requestTimeout", _seconds(3600), 120.0),
         preflight=read("preflight", _preflight, "fail"),
         extra_headers=read("extraHeaders", _headers, {}),
+        job_interval=read("minPollInterval", _seconds(3600), None),
     )
     if settings.min_poll_interval > settings.max_poll_interval:
         raise InvalidInput(

@@ -15,7 +15,20 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from providers.azure_marketplace.text import plain
 
-__all__ = ["Id", "Label", "Objects", "Percent", "PlainText", "Said", "Text", "Version", "folded", "objects", "text_of"]
+__all__ = [
+    "Id",
+    "Label",
+    "Object",
+    "Objects",
+    "Percent",
+    "PlainText",
+    "Said",
+    "Text",
+    "Version",
+    "folded",
+    "objects",
+    "text_of",
+]
 
 DEEPEST = 12
 MOST = 200
@@ -79,6 +92,7 @@ PlainText = Annotated[str, BeforeValidator(_plain)]
 Version = Annotated[str | None, BeforeValidator(_version)]
 Percent = Annotated[int | None, BeforeValidator(_percent)]
 Objects = BeforeValidator(objects)
+Object = BeforeValidator(lambda value: value if isinstance(value, Mapping) else {})
 
 
 class Said(BaseModel):

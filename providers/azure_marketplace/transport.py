@@ -164,7 +164,7 @@ class Transport:
 
     title: what people call the API ("The Cloud Partner Portal"). endpoint: its base address, already validated.
     token: where the bearer token comes from. extra_headers: sent with every request. advice: by status, what a
-    person can do about a refusal.
+    person can do about a refusal; a text as key stands for refusals whose words contain it, and goes first.
     """
 
     def __init__(
@@ -175,7 +175,7 @@ class Transport:
         endpoint: str,
         token: Token,
         extra_headers: Mapping[str, str] | None = None,
-        advice: Mapping[int, str] | None = None,
+        advice: Mapping[int | str, str] | None = None,
     ) -> None:
         self._connections = connections
         self._title = title
@@ -280,9 +280,13 @@ class Transport:
         kind = _REFUSALS.get(status, Refused)
         return kind(
             f"{self._title} refused to {answer.doing} ({said})",
-            next_step=self._advice.get(status, ""),
+            next_step=self._next_step(status, details["words"]),
             **details,
         )
+
+    def _next_step(self, status: int, words: str) -> str:
+        about = (advice for key, advice in self._advice.items() if isinstance(key, str) and key in words)
+        return next(about, self._advice.get(status, ""))
 
 
 class _Bearer(requests.auth.AuthBase):

@@ -24,6 +24,7 @@ from providers.azure_marketplace.publishing import (
     Message,
     OfferKey,
     Operation,
+    Overview,
     Slot,
     Step,
 )
@@ -47,7 +48,7 @@ TITLE = "The Cloud Partner Portal"
 AUDIENCE = "https://cloudpartner.azure.com"
 API_VERSION = "2017-10-31"
 """ORIG/considerations [D]: in the query of every call."""
-ADVICE = {
+ADVICE: Mapping[int | str, str] = {
     400: "See what it says is missing, mend that in the portal, and run `pulumi up` again.",
     401: "Sign in anew: the token is not valid (any more), or is meant for somebody else than the portal.",
     403: "Give the identity the role owner or contributor of this publisher, in Partner Center under Microsoft Entra "
@@ -81,6 +82,9 @@ class CloudPartnerPortal:
         except NotFound:
             return False
         return True
+
+    def overview(self, offer: OfferKey) -> Overview | None:  # noqa: ARG002 - each slot has an address of its own
+        return None
 
     def preview(self, offer: OfferKey) -> Slot | None:
         return self._slot(offer, "Preview")

@@ -125,6 +125,11 @@ class TokenSource:
             raise copy.copy(failure)
         return _result_of(fetch, cancelled)
 
+    def is_fixed(self) -> bool:
+        """Whether one ready-made token stands for every audience. Raises `SignInFailed` where none can be had."""
+        with self._lock:
+            return self._chosen().method is Method.ACCESS_TOKEN
+
     def _chosen(self) -> SignIn:
         if self._sign_in is None:
             self._sign_in = choose(self._sources)
