@@ -1,8 +1,8 @@
-"""A Cloud Partner Portal on loopback: a scriptable stand-in for Microsoft's API, written from its facts.
+"""Microsoft's publishing APIs on loopback: scriptable stand-ins over one truth, from the facts.
 
-It imports nothing of the provider and shares no code with it: the two agree only by both being right.
+They import nothing of the provider and share no code with it: the two agree only by both being right.
 
-    python -m simulator --offer contoso/vm:preview=7,mode=held
+    python -m simulator --offer contoso/vm:preview=7,mode=held --offer contoso/app:api=partnerCenter
     with simulator.running() as portal: ...
 """
 

@@ -22,7 +22,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser() -> argparse.ArgumentParser:
-    p = _Parser(prog="simulator", description="A Cloud Partner Portal on loopback.")
+    p = _Parser(prog="simulator", description="Microsoft's publishing APIs on loopback.")
     p.add_argument("--host", default="127.0.0.1", help="loopback only (default: %(default)s)")
     p.add_argument("--port", type=int, default=8088, help="0 picks a free one (default: %(default)s)")
     p.add_argument("--scenario", type=Path, metavar="FILE.yaml", help="publishers, offers, tokens, faults")
@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="PUBLISHER/OFFER[:KEY=VALUE,...]",
-        help="an offer; keys: preview, production, offer_type, or any key of its behaviour, such as mode",
+        help="an offer; keys: api, preview, production, offer_type, product_id, or any of its behaviour, such as mode",
     )
     p.add_argument("--token", action="append", default=[], help="accept this bearer token, and only those given")
     p.add_argument("--tls", type=Path, nargs=2, metavar=("CERT.pem", "KEY.pem"), help="serve https://localhost")
@@ -78,8 +78,8 @@ async def _serve(simulation: Simulation, server: Server, url: str, given: argpar
         _write_whole(given.port_file, url.rpartition(":")[2] + "\n")
     print(f"Cloud Partner Portal simulator on {url} (control: {url}/_control)", flush=True)
     if not given.ready_line:
-        for key in simulation.world.offers:
-            print(f"  offer {key}", flush=True)
+        for key, offer in simulation.world.offers.items():
+            print(f"  offer {key} ({', '.join(offer.apis)})", flush=True)
     await serving
 
 

@@ -1,12 +1,10 @@
-"""The Starlette app: portals as lists of routes, the control address beside them, the weather over all.
+"""The Starlette app: the APIs as lists of routes, the control address beside them, the weather over all.
 
-A portal is a table `path -> method -> handler` (see `http_terms`); `routes_of` turns it into routes.
-A sibling portal adds its own list: `create_app(simulation, more_routes=routes)`.
+An API is a table `path -> method -> handler` (see `http_terms`); `routes_of` turns it into routes.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -17,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from simulator import wire
-from simulator.cloud_partner_portal import CloudPartnerPortal
+from simulator.apis import publishing_apis
 from simulator.connections import Connections
 from simulator.control import Control
 from simulator.http_terms import Answer, Call, Handler
@@ -33,7 +31,7 @@ def create_app(
     """Everything under one address. `connections` is what lets faults reach below HTTP."""
     routes = [
         *routes_of(Control(simulation).routes()),
-        *routes_of(CloudPartnerPortal(simulation).routes()),
+        *routes_of(publishing_apis(simulation)),
         *routes_of(simulation.entra.routes()),
         *more_routes,
     ]
@@ -65,10 +63,12 @@ async def call_of(request: Request) -> Call:
 
 def response_of(answer: Answer) -> Response:
     """JSON goes out chunked, as on the portal [O PUB readme]; an empty body with Content-Length 0 [I]."""
-    if answer.body is None:
+    if answer.text is not None:
+        response = Response(answer.content, answer.status, media_type="text/plain; charset=utf-8")
+    elif answer.body is None:
         response = Response(status_code=answer.status)
     else:
-        response = Response(json.dumps(answer.body, ensure_ascii=False), answer.status, media_type=JSON)
+        response = Response(answer.content, answer.status, media_type=JSON)
         if answer.status < 400:
             del response.headers["content-length"]
     for name, value in answer.headers:
@@ -81,7 +81,7 @@ def _route(path: str, methods: Mapping[str, Handler]) -> Route:
         call = await call_of(request)
         handler = methods["GET" if request.method == "HEAD" else request.method]
         answer = handler(call)
-        return response_of(replace(answer, body=None) if request.method == "HEAD" else answer)
+        return response_of(replace(answer, body=None, text=None) if request.method == "HEAD" else answer)
 
     return Route(path, endpoint, methods=list(methods))
 

@@ -46,11 +46,78 @@ class Progress(_Strict):
         return value.lower().replace("_", " ").replace("-", " ") if isinstance(value, str) else value
 
 
+class ProductIngestion(_Strict):
+    """What is not known of Graph's product ingestion; successor-apis section 2."""
+
+    accepted_word: Literal["notStarted", "running"] = "notStarted"  # of the 202's body; both in samples [D]
+    job_id_name: Literal["jobId", "jobID"] = "jobId"  # [O]; the docs of 2023 print jobID
+    external_id_name: Literal["externalId", "externalID", "externalid"] = "externalId"  # [O]; docs of 2023: externalID
+    words: Literal["camel", "pascal"] = "camel"  # [D samples]; the private offers' table is PascalCase
+    dates: Literal["zone", "no zone", "date"] = "zone"  # 7 digits and Z, without Z, or the day alone [D]
+    job_end_while_running: Literal["placeholder", "a time"] = "placeholder"  # a sample carries a real-looking one [D]
+    schema_host: str = "https://schema.mp.microsoft.com"  # answers may still name the old host [O]
+    version_required: bool = False  # "for all calls" [D]; running clients send none [O]
+    deprecated_versions: tuple[str, ...] = ()  # of a resource's schema: 400 [O cloudpub, private offers]
+
+    golive_without_id: Literal["reject", "accept"] = "reject"  # the docs demand it [D]; Microsoft's sample sends none
+    refuses_by: Literal["job", "answer"] = "job"  # who tells of a conflict or a stale id: a job that fails [G], or HTTP
+    refusal_code: str = "conflict"  # conflict, Conflict, invalidState, ...: not recorded [G]
+    failure_shape: Literal["certification", "flat", "conflict", "unknown", "none"] = "certification"  # [O Red Hat]
+
+    failed_detail: Literal[200, 404] = 404  # the detail of a failed job [O lansa]
+    unfinished_detail: Literal[400, 404, 409] = 400  # "fails before completion" [D]; how is not said [G]
+    resources_order: Literal["made", "turned"] = "made"  # of a resource tree: "not stable" [O cloudpub]
+    warnings: bool = False  # a successful job's resources carry validations of the level warning [D schema]
+    job_forgotten_after: float | None = Field(default=None, ge=0)  # seconds after its end: 404 for ever [G]
+    job_404_after: float = Field(default=0.0, ge=0)  # from so many seconds after the acceptance on, the job is 404 ...
+    job_404_seconds: float = Field(default=0.0, ge=0)  # ... for so long: the weather of 2026 [O, of the other API]
+    job_min_interval: float = Field(default=0.0, ge=0)  # seconds between two status requests, else 429 [D: 60]
+
+    live_entries: Literal["two", "newest"] = "two"  # beside a go-live that runs or failed, what was live [O suse]
+    live_created: Literal["own", "preview's"] = "own"  # a live entry's creation date [G]
+    failed_entry: Literal["kept", "dropped"] = "kept"  # of a go-live that failed [O suse]
+    canceled_entry: Literal["failed", "cancelled", "dropped"] = "failed"  # the schema knows no cancelled [D]
+    preview_listed_while_live_runs: bool = True  # [I cloudpub]; suse sees a running go-live only without it [I]
+    draft_listed: bool = True  # [D sample]
+    page_size: int | None = Field(default=None, ge=1)  # at most so many entries a page, whatever is asked for
+    next_link: Literal["absolute", "relative"] = "absolute"  # [G]
+
+
+class PartnerCenter(_Strict):
+    """What is not known of Partner Center's ingestion API; successor-apis section 3."""
+
+    promote_unready: Literal[200, 400, 409] = 409  # of what is not ReadyToPublish; 200: it is taken live again [G]
+    promote_body: Literal["detail", "empty"] = "detail"  # the live push [D]
+    after_failed_promote: Literal["failed", "ready"] = "failed"  # ready: may be promoted again [G]
+    failed_state: Literal["InProgress", "Published"] = "InProgress"  # of a failed go-live: the table's [O], or [G]
+    publishing_substate: Literal["Publishing", "Published"] = "Publishing"  # [G]
+    deleted_submission: Literal["gone", "cancelled"] = "gone"  # after a DELETE [G]; Cancelled is xbox's word [O]
+    delete_refused: Literal[400, 409] = 400  # of what is not in progress [G]
+
+    submission_zero: bool = False  # an untouched "0" in the list [O ALOps#654]
+    older_submissions: Literal["none", "as they were", "archived"] = "none"  # [G]; Archived is xbox's word [O]
+    workflow_entries: int = Field(default=2, ge=0, le=4)  # [O]; clients give up on another count
+    offer_id_name: Literal["AzureOfferId", "AzureOfferID"] = "AzureOfferId"  # [O]; the swagger's samples write ID
+    next_link_name: Literal["nextLink", "@odata.nextLink"] = "nextLink"  # [O cassette]; the swagger: @odata [D]
+    page_sizes: tuple[int, ...] = ()  # irregular pages, 1 or 4 items [O cassette]; repeated; (): all on one
+    last_next_link_404: bool = False  # one nextLink too many, which is not found [O bcch#3151]
+    published_time: Literal["zone", "no zone"] = "zone"  # the workflow's times never have one [O bcch help]
+    error_form: Literal["json", "text"] = "json"  # text: JSON wrapped in a sentence [O AL-Go#2278]
+    submission_code: Literal[201, 202] = 201  # of a POST of submissions [D]; azure-docs#93203: 202 [O]
+    reseller_needed: bool = False  # a submission without that module fails, Resell-20007 [O azure-docs#93203]
+    status_404_after: float = Field(default=0.0, ge=0)  # from so many seconds after the promote on, status is 404 ...
+    status_404_seconds: float = Field(default=0.0, ge=0)  # ... for so long: the weather of 2026 [O]
+
+
 class Behaviour(_Strict):
-    """The switches of one offer. Keys of `Progress` given here directly mean `golive`."""
+    """The switches of one offer. Keys of `Progress` given here directly mean `golive`; those of a sibling API, that."""
 
     golive: Progress = Progress()
     publish: Progress = Progress(mode="at once")
+    edit: Progress = Progress(mode="at once")  # of a draft, by a configure call; seconds, in practice [O lansa]
+    product_ingestion: ProductIngestion = ProductIngestion()
+    partner_center: PartnerCenter = PartnerCenter()
+    required_header: str = ""  # the siblings answer 400 to a call without it, as in June 2026 [O]
 
     # The answer to an accepted call: five sources, four forms (ORIG/go-live, NEW/go-live, PUB, MASH).
     accept_code: Literal[200, 202] = 202  # [D]; clients accept 200 too
@@ -106,16 +173,10 @@ class Behaviour(_Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _progress_shorthand(cls, data: Any) -> Any:
-        if not isinstance(data, dict):
+    def _shorthand(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or data.keys() <= cls.model_fields.keys():
             return data
-        short = {key: value for key, value in data.items() if key in Progress.model_fields}
-        if not short:
-            return data
-        golive = data.get("golive", {})
-        golive = golive.model_dump() if isinstance(golive, Progress) else golive
-        rest = {key: value for key, value in data.items() if key not in short}
-        return {**rest, "golive": {**golive, **short}}
+        return _merged({}, data)
 
     @field_validator("location_header", mode="before")
     @classmethod
@@ -124,16 +185,46 @@ class Behaviour(_Strict):
         return known.get(value.lower(), value.lower()) if isinstance(value, str) else value
 
     def changed(self, changes: dict[str, Any]) -> Behaviour:
-        """This behaviour with `changes` merged in, one level into `golive` and `publish`."""
-        merged = self.model_dump()
-        for key, value in changes.items():
-            if key in ("golive", "publish") and isinstance(value, dict):
-                merged[key] = {**merged[key], **value}
-            elif key in Progress.model_fields:
-                merged["golive"] = {**merged["golive"], key: value}
-            else:
-                merged[key] = value
-        return Behaviour.model_validate(merged)
+        """This behaviour with `changes` merged in, one level into the groups such as `golive`."""
+        return Behaviour.model_validate(_merged(self.model_dump(), changes))
+
+
+_GROUPS: dict[str, type[BaseModel]] = {
+    "golive": Progress,
+    "publish": Progress,
+    "edit": Progress,
+    "product_ingestion": ProductIngestion,
+    "partner_center": PartnerCenter,
+}
+_SHORT = ("golive", "product_ingestion", "partner_center")  # the groups whose keys may stand alone
+
+
+def is_switch(key: str) -> bool:
+    """Whether a behaviour may be given this key."""
+    return key in Behaviour.model_fields or any(key in _GROUPS[group].model_fields for group in _SHORT)
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+
+    def into(group: str, values: dict[str, Any]) -> None:
+        present = merged.get(group, {})
+        merged[group] = {**(present.model_dump() if isinstance(present, BaseModel) else present), **values}
+
+    for key, value in changes.items():
+        if key in _GROUPS and isinstance(value, dict):
+            into(key, value)
+        elif key in Behaviour.model_fields:
+            merged[key] = value
+    for key, value in changes.items():
+        if key in Behaviour.model_fields:
+            continue
+        groups = [group for group in _SHORT if key in _GROUPS[group].model_fields]
+        for group in groups:
+            into(group, {key: value})
+        if not groups:
+            merged[key] = value  # refused, by its name
+    return merged
 
 
 def explain(error: ValidationError) -> str:

@@ -101,7 +101,7 @@ class CloudPartnerPortal:
         return Answer(200, wire.status(self._world.poll_status(*_names(call)), self._world.clock.now()))
 
     def offers(self, call: Call) -> Answer:
-        found = self._world.offers_of(call.path_params["publisher"])
+        found = [o for o in self._world.offers_of(call.path_params["publisher"]) if "cloudPartnerPortal" in o.apis]
         wanted = re.fullmatch(r"\s*offerTypeId\s+eq\s+'([^']*)'\s*", call.one("$filter") or "")  # AZPC [O]
         if wanted:
             found = [offer for offer in found if offer.offer_type_id == wanted[1]]
@@ -191,6 +191,13 @@ class CloudPartnerPortal:
         if forbidden or not self._simulation.tokens.may_use(token, publisher_id):
             # azure-docs#35403 and AZPC's fixture [O]
             raise Refusal(403, "Forbidden", "User does not have the required permissions")
+        offer_id = (
+            call.path_params.get("offer") or call.path_params.get("dollar_id", "").partition("$")[2].partition("$")[0]
+        )
+        offer = self._world.offers.get(f"{publisher_id}/{offer_id}")
+        if offer is not None and "cloudPartnerPortal" not in offer.apis:
+            # Only what was integrated before Partner Center is known here [D-new]; that it is a 404 is a guess [G].
+            raise Refusal(404, "NotFound", f"Offer ID '{offer_id}' was not found for Publisher ID '{publisher_id}'.")
 
     def _accepted(self, call: Call, operation: Operation, code: int | None = None) -> Answer:
         """Accepted: an empty body [I OSA], and a header that names the operation."""

@@ -35,7 +35,9 @@ class _Body(BaseModel):
 class _OfferBody(_Body):
     preview: int | None = 1
     production: int | None = None
-    offer_type: str = "microsoft-azure-virtualmachines"
+    api: str | list[str] = "cloudPartnerPortal"
+    product_id: str | None = None
+    offer_type: str | None = None
     definition: dict[str, Any] | None = None
     behaviour: dict[str, Any] = Field(default_factory=dict)
 
@@ -70,6 +72,7 @@ class _TokenBody(_Body):
     token: str = Field(min_length=1)
     publishers: list[str] | None = None
     expires_in: float | None = None
+    audience: str | None = None
 
 
 class _PublisherBody(_Body):
@@ -198,7 +201,7 @@ class Control:
         return Answer(200, self._offer_json(self._s.world.offer(*_names(call))))
 
     def put_offer(self, call: Call) -> Answer:
-        """Make or replace an offer: {preview, production, offer_type, definition, behaviour}."""
+        """Make or replace an offer: {api, preview, production, offer_type, definition, product_id, behaviour}."""
         body = _OfferBody.model_validate(_json(call))
         spec = OfferSpec(offer="/".join(_names(call)), **body.model_dump())
         offer = self._s.world.add_offer(
@@ -208,6 +211,8 @@ class Control:
             behaviour=self._s.world.defaults.changed(spec.behaviour),
             offer_type_id=spec.offer_type,
             definition=spec.definition,
+            apis=spec.api,
+            product_id=spec.product_id,
         )
         return Answer(200, self._offer_json(offer))
 
@@ -353,11 +358,11 @@ class Control:
         return self.tokens(call)
 
     def add_token(self, call: Call) -> Answer:
-        """Accept a token: {token, publishers, expires_in}."""
+        """Accept a token: {token, publishers, expires_in, audience}."""
         body = _TokenBody.model_validate(_json(call))
         until = None if body.expires_in is None else self._s.clock.now() + body.expires_in
         publishers = None if body.publishers is None else tuple(body.publishers)
-        self._s.tokens.add(body.token, publishers=publishers, expires_at=until)
+        self._s.tokens.add(body.token, publishers=publishers, expires_at=until, audience=body.audience)
         return self.tokens(call)
 
     def revoke_token(self, call: Call) -> Answer:
@@ -418,6 +423,8 @@ class Control:
         return {
             "publisher": offer.publisher_id,
             "offer": offer.offer_id,
+            "api": list(offer.apis),
+            "product_id": offer.product_id,
             "offer_type": offer.offer_type_id,
             "draft": data["draft"],
             "preview": data["preview"],
@@ -427,6 +434,7 @@ class Control:
             "running": None if offer.running is None else offer.running.id,
             "behaviour": offer.behaviour.model_dump(),
             "operations": [self._operation_json(operation) for operation in offer.operations],
+            "jobs": [self._operation_json(job) for job in offer.jobs],
         }
 
     def _operation_answer(self, operation: Operation) -> Answer:

@@ -324,6 +324,7 @@ class Entra:
     # -- Answers
 
     def _issue(self, client_id: str, audience: str) -> str:
+        audience = audience.removesuffix("/")  # samples write https://graph.microsoft.com/ too [D private-offers-api]
         if audience not in AUDIENCES:
             raise _Refused(500011, audience)
         application, now = self.applications[client_id], self._clock.now()

@@ -111,12 +111,15 @@ class Fault(BaseModel):
             raise ValueError("a redirect has a status from 300 to 399")
         return self
 
-    def fits(self, method: str, path: str) -> bool:
+    def fits(self, method: str, path: str, offer: str | None) -> bool:
         if self.method is not None and self.method.upper() != method:
             return False
         if not fnmatchcase(path, self.path):
             return False
-        return self.offer is None or _is_of_offer(path, self.offer)
+        if self.offer is None:
+            return True
+        wanted = self.offer if "/" in self.offer else f"{self.offer}/*"
+        return offer is not None and fnmatchcase(offer, wanted)
 
 
 @dataclass
@@ -141,9 +144,9 @@ class _Armed:
         self.strikes = 0
         self.random = random.Random(fault.seed)  # noqa: S311 - replayable, not secret
 
-    def strike(self, request: int, method: str, path: str) -> Fired | None:
+    def strike(self, request: int, method: str, path: str, offer: str | None) -> Fired | None:
         f = self.fault
-        if not f.fits(method, path):
+        if not f.fits(method, path, offer):
             return None
         self.matches += 1
         # Draw always, so that one strike more or less leaves later draws alone.
@@ -204,11 +207,16 @@ class FaultBook:
         self._armed = kept
         return found
 
-    def choose(self, request: int, method: str, path: str) -> list[tuple[Fault, Fired]]:
-        """The faults that strike this request."""
+    @property
+    def by_offer(self) -> bool:
+        """Whether any fault asks which offer a request is about."""
+        return any(fault.offer is not None for fault in self.faults)
+
+    def choose(self, request: int, method: str, path: str, offer: str | None = None) -> list[tuple[Fault, Fired]]:
+        """The faults that strike this request, which is about `offer`, as far as that can be told."""
         struck = []
         for armed in self._armed:
-            fired = armed.strike(request, method, path)
+            fired = armed.strike(request, method, path, offer)
             if fired is not None:
                 struck.append((armed.fault, fired))
                 self._log.append(fired)
@@ -221,10 +229,3 @@ class FaultBook:
             "faults": [fault.model_dump(exclude_defaults=True) for fault in self.faults],
             "fired": [asdict(fired) for fired in self.log],
         }
-
-
-def _is_of_offer(path: str, offer: str) -> bool:
-    publisher_id, _, offer_id = offer.partition("/")
-    whole = f"*/publishers/{publisher_id}/offers/{offer_id or '*'}"
-    patterns = (whole, whole + "/*", f"*/operations/{publisher_id}${offer_id or '*'}$*")
-    return any(fnmatchcase(path, pattern) for pattern in patterns)

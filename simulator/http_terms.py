@@ -38,11 +38,19 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """`body` None: an empty one, with Content-Length 0. Else JSON."""
+    """`body` None: an empty one, with Content-Length 0. Else JSON; or `text` as it is, which is not JSON."""
 
     status: int
     body: object = None
     headers: tuple[tuple[str, str], ...] = ()
+    text: str | None = None
+
+    @property
+    def content(self) -> bytes:
+        """The body as it goes out."""
+        if self.text is not None:
+            return self.text.encode()
+        return b"" if self.body is None else json.dumps(self.body, ensure_ascii=False).encode()
 
 
 Handler = Callable[[Call], Answer]

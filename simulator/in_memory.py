@@ -1,4 +1,4 @@
-"""The portal without sockets: a caller's thread asks the handlers directly, thousands of times a second.
+"""The three APIs without sockets: a caller's thread asks the handlers directly, thousands of times a second.
 
 For tests that drive a client through a transport of their own, under a clock of their own. Nothing is
 recorded and no fault strikes here; such tests bring their own weather.
@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from starlette.routing import compile_path
 
-from simulator.cloud_partner_portal import CloudPartnerPortal
+from simulator.apis import publishing_apis
 from simulator.http_terms import Answer, Call, Handler
 from simulator.simulation import Simulation
 from simulator.wire import error
@@ -26,7 +26,7 @@ class InMemory:
 
     def __init__(self, simulation: Simulation, table: Mapping[str, Mapping[str, Handler]] | None = None) -> None:
         self.simulation = simulation
-        routes = CloudPartnerPortal(simulation).routes() if table is None else table
+        routes = publishing_apis(simulation) if table is None else table
         self._routes = [(compile_path(path)[0], methods) for path, methods in routes.items()]
 
     def ask(
@@ -38,7 +38,8 @@ class InMemory:
         body: bytes = b"",
         token: str | None = None,
     ) -> Answer:
-        """`url` absolute, or a path with its query. The answer's body is JSON as Python has it, or None."""
+        """`url` absolute, or a path with its query. The answer's body is JSON as Python has it, or None; its `content`
+        is what would be sent, also where that is no JSON."""
         parts = urlsplit(url)
         sent = {name.lower(): value for name, value in (headers or {}).items()}
         sent.setdefault("content-length", str(len(body)))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from simulator.behaviour import Behaviour, Progress, explain
+from simulator.behaviour import Behaviour, explain, is_switch
 from simulator.faults import Fault
+from simulator.world import Api
 
 
 class ScenarioError(Exception):
@@ -26,9 +28,22 @@ class OfferSpec(_Strict):
     offer: str  # publisher/offer
     preview: int | None = 1
     production: int | None = None
-    offer_type: str = "microsoft-azure-virtualmachines"
+    api: tuple[Api, ...] = ("cloudPartnerPortal",)  # by which it is published: one, or a list
+    product_id: str | None = None  # a GUID, by which the siblings know it; default: one made of its names
+    offer_type: str | None = None  # in any API's words; default: a virtual machine, or in Partner Center an application
     definition: dict[str, Any] | None = None
     behaviour: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("api", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        """The command line writes `a+b`, since a comma ends an option there."""
+        return tuple(value.split("+")) if isinstance(value, str) else value
+
+    @field_validator("product_id")
+    @classmethod
+    def _is_a_guid(cls, value: str | None) -> str | None:
+        return None if value is None else str(uuid.UUID(value))
 
     @field_validator("offer")
     @classmethod
@@ -41,7 +56,7 @@ class OfferSpec(_Strict):
     @model_validator(mode="after")
     def _known_switches(self) -> OfferSpec:
         for key in self.behaviour:
-            if key not in Behaviour.model_fields and key not in Progress.model_fields:
+            if not is_switch(key):
                 raise ValueError(f"behaviour.{key} is not a known key")
         return self
 
@@ -61,6 +76,7 @@ class TokenSpec(_Strict):
     value: str = Field(min_length=1)
     publishers: list[str] | None = None
     expires_in: float | None = None  # seconds from the start
+    audience: str | None = None  # the API that it is for, such as https://graph.microsoft.com; default: all
 
 
 class ClockSpec(_Strict):
@@ -120,7 +136,7 @@ def parse_offer(text: str) -> OfferSpec:
             raise ScenarioError(f"--offer {text}: '{option}' is not of the form key=value.")
         key = key.strip()
         parsed = _scalar(value)
-        if key in ("preview", "production", "offer_type"):
+        if key in ("preview", "production", "offer_type", "api", "product_id"):
             data[key] = parsed
         elif "." in key:
             group, _, member = key.partition(".")

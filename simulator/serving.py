@@ -28,7 +28,7 @@ from simulator.recorder import Recorder
 from simulator.scenario import Scenario, ScenarioError
 from simulator.simulation import Simulation
 from simulator.tokens import Tokens
-from simulator.world import Offer, World
+from simulator.world import Api, Offer, World
 
 Tls = tuple[str | Path, str | Path]
 """The PEM files of a certificate with its chain, and of its private key."""
@@ -219,9 +219,13 @@ class Simulator:
         *,
         preview: int | None = 1,
         production: int | None = None,
+        api: Api | Sequence[Api] = "cloudPartnerPortal",
+        product_id: str | None = None,
+        offer_type: str | None = None,
         **behaviour: Any,
     ) -> Offer:
         """An offer; the other keywords are keys of its behaviour."""
+        apis: Sequence[Api] = (api,) if isinstance(api, str) else api
         with self.simulation.lock:
             return self.world.add_offer(
                 publisher_id,
@@ -229,6 +233,9 @@ class Simulator:
                 preview=preview,
                 production=production,
                 behaviour=Behaviour().changed(behaviour) if behaviour else None,
+                offer_type_id=offer_type,
+                apis=tuple(apis),
+                product_id=product_id,
             )
 
     def start(self) -> Simulator:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from simulator.addresses import offer_of
 from simulator.connections import Connections, Pacing
 from simulator.faults import ERRORS, Fault, Fired
 from simulator.recorder import Recorded
@@ -65,11 +66,15 @@ class Weather:
         s = self._simulation
         headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in scope["headers"]]
         method, path = scope["method"], scope["path"]
+        query = scope["query_string"].decode("latin-1")
         started = time.monotonic()
+        body = b""
+        if s.faults.by_offer and (method, path.rpartition("/")[2]) == ("POST", "configure"):  # names no offer
+            body, receive = await _read(receive)
         with s.lock:
-            query = scope["query_string"].decode("latin-1")
             recorded = s.recorder.begin(s.clock.now(), method, path, query, headers)
-            struck = s.faults.choose(recorded.number, method, path)
+            offer = offer_of(s.world, path, query, body) if s.faults.by_offer else None
+            struck = s.faults.choose(recorded.number, method, path, offer)
         recorded.faults = [fault.id for fault, _ in struck]
         try:
             await self._pass(scope, _counting(receive, recorded), send, struck, recorded)
@@ -252,6 +257,20 @@ async def _until_gone(receive: Receive, seconds: float | None = None) -> None:
         await asyncio.wait_for(watch(), seconds)
     except asyncio.TimeoutError:
         return
+
+
+async def _read(receive: Receive) -> tuple[bytes, Receive]:
+    """The request's body, and a `receive` that gives it once more."""
+    messages, body = [await receive()], bytearray()
+    while messages[-1].get("more_body"):
+        messages.append(await receive())
+    for message in messages:
+        body.extend(message.get("body", b""))
+
+    async def again() -> Message:
+        return messages.pop(0) if messages else await receive()
+
+    return bytes(body), again
 
 
 def _counting(receive: Receive, recorded: Recorded) -> Receive:

@@ -1,4 +1,7 @@
-"""The portal's truth: publishers, offers, their slots and operations. No HTTP, no real time, no randomness.
+"""The truth behind all the APIs: publishers, offers, their slots and operations. No HTTP, no real time, no randomness.
+
+The portal speaks of versions in slots, the siblings of submissions with numbers: the same thing, kept once. A content's
+`version` is the number of the preview submission that made it.
 
 The clock and the source of operation ids are handed in, so the same calls give the same world. Time passes
 lazily: each method first lets what is due by now happen, at the moment at which it was due. A call that
@@ -20,8 +23,13 @@ from pydantic import TypeAdapter
 
 from simulator.behaviour import Behaviour, Ending, Progress
 from simulator.clock import Clock
+from simulator.offer_types import offer_type
 
-Kind = Literal["publish", "golive", "cancel"]
+Kind = Literal["publish", "golive", "cancel", "edit", "refused"]  # the last two: jobs that push nothing
+Api = Literal["cloudPartnerPortal", "productIngestion", "partnerCenter"]
+Target = Literal["preview", "live"]
+Shown = list[tuple["Operation", bool]]
+Reason = Literal["", "in progress", "not the latest"]
 SlotName = Literal["draft", "preview", "production"]
 STEP_IDS = (
     "displaydummycertify",
@@ -33,16 +41,21 @@ STEP_IDS = (
 )
 _PUBLISH_STEPS = 4  # a publish ends before the publisher's signoff
 TICKS = 10_000_000  # .NET ticks in a second; ETags and versions count them
+_PRODUCTS = uuid.UUID("6f2c1d8e-6b1f-4c58-9f57-7a3b1d0c5e42")
+# What a sibling says of a conflict and of a stale preview [O cloudpub 6028eef]
+IN_PROGRESS = "An In Progress submission already exists"
+NOT_THE_LATEST = "The submission cannot be pushed to as its not the latest"
 
 
 class Refusal(Exception):
-    """The portal says no: the HTTP status, the code and the message of its error envelope."""
+    """An API says no: the HTTP status, the code and the message of its error envelope."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, reason: Reason = "") -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
+        self.reason = reason
 
 
 @dataclass
@@ -78,12 +91,27 @@ class Operation:
     awaiting_signoff_since: float | None = None
     target: str | None = None  # of a cancel: the operation that it cancels, if there was one
     reads: int = 0
+    last_read_at: float | None = None
+    live_version: int | None = None  # a go-live's own number, where it gets one as it is accepted
+    replaced: Content | None = None  # what stood in the slot that it filled
     listed_since_accepted: int = 0
     listed_since_ended: int = 0
 
     @property
+    def number(self) -> int:
+        """Of the submission that it is to the siblings."""
+        return self.content.version if self.live_version is None else self.live_version
+
+    def filled(self, kind: Kind, slot: Content) -> bool:
+        """Whether it is of this kind, and put into the slot what stands there."""
+        done = self.ending == "succeeded" or self.awaiting_signoff_since is not None
+        return self.kind == kind and done and self.number == slot.version
+
+    @property
     def path_length(self) -> int:
         """Over how many steps it passes."""
+        if self.kind in ("edit", "refused"):
+            return 1
         if self.progress.ends == "failed":
             return STEP_IDS.index(self.progress.fails_at) + 1
         return len(STEP_IDS) if self.kind == "golive" else _PUBLISH_STEPS
@@ -120,11 +148,23 @@ class Operation:
         return now
 
 
+@dataclass(frozen=True)
+class Push:
+    """A submission as the siblings list it: what took, or takes, a content to preview or live."""
+
+    number: int
+    target: Target
+    content: Content
+    created_at: float
+    ending: Ending | None = "succeeded"  # None: it runs
+    operation: Operation | None = None
+
+
 @dataclass
 class Offer:
     publisher_id: str
     offer_id: str
-    offer_type_id: str
+    offer_type_id: str  # in the portal's words
     draft: Content
     stamp: int  # ticks of the draft's last change: the ETag; two changes never share one
     behaviour: Behaviour = field(default_factory=Behaviour)
@@ -135,10 +175,21 @@ class Offer:
     history: dict[int, Content] = field(default_factory=dict)
     operations: list[Operation] = field(default_factory=list)  # as accepted; cancels too
     emails: str = ""
+    apis: tuple[Api, ...] = ("cloudPartnerPortal",)  # by which it may be published
+    product_id: str = ""  # the GUID by which the siblings know it
+    jobs: list[Operation] = field(default_factory=list)  # configure calls that push nothing
+    live_from: int | None = None  # the version that was taken live, whatever its number is there
+    deprecated: bool = False
+    deleted: list[int] = field(default_factory=list)  # submissions that were deleted
 
     @property
     def key(self) -> str:
         return f"{self.publisher_id}/{self.offer_id}"
+
+    @property
+    def newest(self) -> Content | None:
+        """The newest content that was published: what is in preview, or what is live and "represents both" [D]."""
+        return self.preview or self.production
 
     @property
     def running(self) -> Operation | None:
@@ -233,11 +284,19 @@ class World:
 
     def find_operation(self, operation_id: str) -> tuple[Offer, Operation]:
         for offer in self._all.offers.values():
-            for operation in offer.operations:
+            for operation in (*offer.operations, *offer.jobs):
                 if operation.id == operation_id:
                     self._settle(offer)
                     return offer, operation
         raise Refusal(404, "NotFound", f"Operation '{operation_id}' was not found.")
+
+    def product(self, product_id: str) -> Offer:
+        """The offer with this GUID."""
+        for offer in self._all.offers.values():
+            if offer.product_id == product_id.lower():
+                self._settle(offer)
+                return offer
+        raise Refusal(404, "NotFound", f"Product '{product_id}' was not found.")
 
     # -- By hand: what a scenario, the control address, or somebody in the portal does.
 
@@ -255,8 +314,10 @@ class World:
         preview: int | None = 1,
         production: int | None = None,
         behaviour: Behaviour | None = None,
-        offer_type_id: str = "microsoft-azure-virtualmachines",
+        offer_type_id: str | None = None,
         definition: dict[str, Any] | None = None,
+        apis: tuple[Api, ...] = ("cloudPartnerPortal",),
+        product_id: str | None = None,
     ) -> Offer:
         """An offer with these versions in its slots (None: never filled), in place of any of that name."""
         self._changed()
@@ -265,14 +326,18 @@ class World:
         now = self.clock.now()
         content = definition or _definition(offer_id)
         last = max(preview or 0, production or 0)
+        usual = "AzureApplication" if apis == ("partnerCenter",) else "azureVirtualMachine"
         offer = Offer(
             publisher_id,
             offer_id,
-            offer_type_id,
+            offer_type(offer_type_id or usual).portal,
             draft=Content(last, content, now),
             stamp=_ticks(now),
             behaviour=behaviour or self.defaults,
             last_version=last,
+            apis=apis,
+            product_id=product_id or str(uuid.uuid5(_PRODUCTS, f"{publisher_id}/{offer_id}")),
+            live_from=production,
         )
         for slot, version in (("production", production), ("preview", preview)):
             if version is not None:
@@ -302,6 +367,8 @@ class World:
     ) -> Content:
         """A new preview at once, without an operation. Preview over preview: the last wins (REVIEW) [D]."""
         offer = self.offer(publisher_id, offer_id)
+        if version is not None and version in offer.history and offer.apis != ("cloudPartnerPortal",):
+            raise ValueError(f"a submission numbered {version} was there already, and numbers only grow")
         self._changed()
         if definition is not None:
             self._change_draft(offer, definition)
@@ -401,6 +468,112 @@ class World:
             counts[offer.key] = counts.get(offer.key, 0) + 1
         return self._accept(offer, "golive", offer.preview, offer.behaviour.golive, by=by)
 
+    def push_live(self, offer: Offer, number: int | None, api: Api) -> Operation:
+        """The siblings' go-live: of the submission with this number; None: of the newest."""
+        self._settle(offer)
+        if offer.running is not None:
+            return self._conflict(offer, offer.running, IN_PROGRESS)
+        content = offer.newest
+        if content is None or (number is not None and number != content.version):
+            if number in offer.history and number not in offer.deleted:
+                raise Refusal(409, "Conflict", NOT_THE_LATEST, "not the latest")
+            raise Refusal(404, "NotFound", f"Submission '{number or ''}' was not found.")
+        b = offer.behaviour
+        unchanged = content is offer.production or content.version == offer.live_from
+        if api == "productIngestion" and unchanged and b.golive_unchanged != 202:
+            raise Refusal(b.golive_unchanged, _code(b.golive_unchanged), "The submission is live already.")
+        if offer.awaiting_signoff is not None:
+            self._end(offer, offer.awaiting_signoff, "succeeded", self.clock.now())
+        counts = self._all.accepted_golives
+        counts[offer.key] = counts.get(offer.key, 0) + 1
+        return self._accept(offer, "golive", content, b.golive)
+
+    def push_preview(self, offer: Offer) -> Operation:
+        """The siblings' publish: of the draft, under the next number. A newer preview overrides an older one [D]."""
+        self._settle(offer)
+        if offer.running is not None:
+            return self._conflict(offer, offer.running, IN_PROGRESS)
+        if offer.awaiting_signoff is not None:
+            self._end(offer, offer.awaiting_signoff, "succeeded", self.clock.now())
+        return self._accept(offer, "publish", self._next_content(offer), offer.behaviour.publish)
+
+    def add_job(
+        self,
+        offer: Offer,
+        kind: Kind,
+        progress: Progress,
+        *,
+        failure: str = "",
+        definition: dict[str, Any] | None = None,
+    ) -> Operation:
+        """A configure call that pushes nothing: an edit of the draft, or one whose job fails at once."""
+        now = self.clock.now()
+        content = Content(offer.draft.version, definition or {}, now)
+        job = Operation(self.new_id(), kind, offer.publisher_id, offer.offer_id, content, progress, now)
+        job.failure = failure
+        offer.jobs.append(job)
+        self._changed()
+        self._settle(offer)
+        return job
+
+    def change_draft(self, offer: Offer, definition: dict[str, Any]) -> None:
+        self._change_draft(offer, definition)
+
+    def deprecate(self, offer: Offer) -> None:
+        offer.deprecated = True
+        self._changed()
+
+    def delete_submission(self, offer: Offer, operation: Operation) -> None:
+        """Cancel a publish that is under way, or give up one that failed."""
+        if operation.ended_at is None:
+            self._end(offer, operation, "canceled", self.clock.now())
+        offer.deleted.append(operation.content.version)
+        self._changed()
+
+    def read_job(self, offer: Offer, operation: Operation) -> Operation:
+        """One poll of what was found by its id alone."""
+        polled = self._polled(offer, operation)
+        if offer.behaviour.product_ingestion.job_min_interval:
+            operation.last_read_at = self.clock.now()
+            self._changed()
+        return polled
+
+    def shown(self, offer: Offer, *, listed: bool = False) -> Shown:
+        """Its publishes and go-lives as accepted, each with whether it runs; `listed`: for a list, which may lag."""
+        self._settle(offer)
+        found = self._listed(offer) if listed else [(o, o.ended_at is None) for o in offer.submissions]
+        return [(o, running and o.awaiting_signoff_since is None) for o, running in found]
+
+    def pushes(self, offer: Offer, shown: Shown) -> list[Push]:
+        """The submissions that these come to, newest first."""
+        runs = {operation.id: running for operation, running in shown}
+        preview, live = offer.preview, offer.production
+        for operation in reversed(offer.submissions):
+            filled = operation.ending == "succeeded" or operation.awaiting_signoff_since is not None
+            if not filled or runs.get(operation.id) is False:
+                continue
+            if operation.kind == "golive":  # nobody sees yet that it ended
+                live, preview = operation.replaced, preview or operation.content
+            elif preview is not None and preview.version == operation.content.version:
+                preview = operation.replaced
+        found = []
+        slots: tuple[tuple[Kind, Target, Content | None], ...] = (
+            ("golive", "live", live),
+            ("publish", "preview", preview),
+        )
+        for kind, target, slot in slots:
+            newest = next((o for o, _ in reversed(shown) if o.kind == kind), None)
+            # Of a publish that failed nothing is left once something newer is in preview.
+            past = kind == "publish" and newest is not None and slot is not None and newest.number <= slot.version
+            if newest is not None and not past and (runs[newest.id] or newest.ending in ("failed", "canceled")):
+                ending = None if runs[newest.id] else newest.ending
+                found.append(Push(newest.number, target, newest.content, newest.accepted_at, ending, newest))
+            if slot is not None:
+                filler = next((o for o in reversed(offer.submissions) if o.filled(kind, slot)), None)
+                at = slot.changed_at if filler is None else filler.accepted_at
+                found.append(Push(slot.version, target, slot, at, "succeeded", filler))
+        return sorted(found, key=lambda push: push.created_at, reverse=True)
+
     def cancel(self, publisher_id: str, offer_id: str) -> Operation:
         """Cancel what runs. Accepted even when nothing does [O OSA]; a golive goes on (REVIEW) [D]."""
         offer = self.offer(publisher_id, offer_id)
@@ -450,6 +623,11 @@ class World:
     def list_operations(self, publisher_id: str, offer_id: str) -> list[tuple[Operation, bool]]:
         """The operations as the listing shows them now, each with whether it shows it as running."""
         offer = self.offer(publisher_id, offer_id)
+        shown = self._listed(offer)
+        return shown[::-1] if offer.behaviour.listing_order == "newest" else shown
+
+    def _listed(self, offer: Offer) -> list[tuple[Operation, bool]]:
+        """As accepted."""
         b, now = offer.behaviour, self.clock.now()
         shown = []
         for operation in offer.submissions:
@@ -465,7 +643,7 @@ class World:
             shown.append((operation, not ended))
         if b.listing_lag_reads:
             self._changed()
-        return shown[::-1] if b.listing_order == "newest" else shown
+        return shown
 
     def poll_status(self, publisher_id: str, offer_id: str) -> Offer:
         """The offer for a GET of its status, which is a poll of what runs too [O SUSE]."""
@@ -529,17 +707,21 @@ class World:
             by=by,
             emails=offer.emails,
         )
+        if kind == "golive" and offer.behaviour.golive_bumps_version and "productIngestion" in offer.apis:
+            offer.last_version += 1  # listed under its own number while it runs
+            operation.live_version = offer.last_version
         offer.operations.append(operation)
         self._changed()
         self._settle(offer)
         return operation
 
-    def _conflict(self, offer: Offer, running: Operation) -> Operation:
+    def _conflict(self, offer: Offer, running: Operation, message: str = "") -> Operation:
         """Only one operation runs per offer [D]; what the portal answers then is not known [G]."""
         status = offer.behaviour.conflict
         if status == 202:
             return running
-        raise Refusal(status, _code(status), f"An operation ({running.id}) is already in progress for the offer.")
+        message = message or f"An operation ({running.id}) is already in progress for the offer."
+        raise Refusal(status, _code(status), message, "in progress")
 
     def _polled(self, offer: Offer, operation: Operation) -> Operation:
         b = offer.behaviour
@@ -562,6 +744,10 @@ class World:
     def _settle(self, offer: Offer) -> None:
         """Let happen what is due by now."""
         now = self.clock.now()
+        for job in offer.jobs:
+            at = job.due(now) if job.ended_at is None else None
+            if at is not None:
+                self._end(offer, job, job.progress.ends, at)
         operation = offer.running or offer.awaiting_signoff
         if operation is None:
             return
@@ -602,11 +788,16 @@ class World:
 
     def _fill_preview(self, offer: Offer, operation: Operation, at: float) -> None:
         operation.content.changed_at = at
+        operation.replaced = offer.preview
         offer.preview = operation.content
 
     def _fill_production(self, offer: Offer, operation: Operation, at: float) -> None:
         live = Content(operation.content.version, operation.content.definition, at)
-        if offer.behaviour.golive_bumps_version:
+        operation.replaced, offer.live_from = offer.production, live.version
+        if operation.live_version is not None:
+            live.version = operation.live_version
+            offer.history[live.version] = live
+        elif offer.behaviour.golive_bumps_version and "cloudPartnerPortal" in offer.apis:
             offer.last_version += 1
             live.version = offer.last_version
             offer.history[live.version] = live

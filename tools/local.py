@@ -30,9 +30,13 @@ OLDEST_ENDS_BEFORE = (3, 14)  # the first Python that the packages of requiremen
 NEWER_PYTHONS = ("python3.13", "python3.12", "python3.11", "python3.10", "python3.14")
 STACK = "local"
 UV = "uv==0.13.9"  # compiles the requirements for `make lock`, nothing else
+PIP_AUDIT = "pip-audit==2.10.1"  # for `make audit`, nothing else
 MARK = "OFFERGOLIVE_CHECKOUT"  # in the environment of every process of a local run
 PARALLEL = "256"  # offers wait, they do not compute
 TOKEN = "local-simulator-token"
+
+# What bandit says of tools that start processes and of a simulator that draws lots; the provider does neither.
+NOT_OF_TOOLS = ("B105", "B311", "B404", "B603", "B606", "B607")
 
 # The user's own settings must not leak into a local run, nor a local run's into the real portal.
 NOT_INHERITED = ("PULUMI_", "AZUREMARKETPLACE_", "ARM_", "AZURE_")
@@ -69,6 +73,11 @@ class Checkout:
     def oldest(self) -> Environment:
         """The oldest supported version of everything that the provider depends on, for its tests."""
         return Environment(self.local / "oldest", self.root / "requirements-oldest.txt")
+
+    @property
+    def fuzzing(self) -> Environment:
+        """What the tests have, and atheris."""
+        return Environment(self.local / "fuzzing", self.root / "requirements-fuzz.txt")
 
     @property
     def venv(self) -> Path:
@@ -419,13 +428,18 @@ def lint(checkout: Checkout) -> int:
     ensure_environment(checkout)
     tools = checkout.venv / "bin"
     environment = {**os.environ, "PATH": os.pathsep.join([str(tools), os.environ.get("PATH", os.defpath)])}
-    failed = []
-    for command in (
+    commands = [
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],
         ["mypy"],
         ["lint-imports"],
-    ):
+        ["bandit", "--quiet", "--recursive", "__main__.py", "providers"],
+        ["bandit", "--quiet", "--recursive", "--skip", ",".join(NOT_OF_TOOLS), "simulator", "tools"],
+    ]
+    if (checkout.root / ".github" / "workflows").is_dir():
+        commands.append(["zizmor", "--offline", "--quiet", "--no-progress", ".github"])
+    failed = []
+    for command in commands:
         say(f"== {' '.join(command)}")
         if _call([str(tools / command[0]), *command[1:]], checkout, environment) != 0:
             failed.append(" ".join(command))
@@ -438,6 +452,27 @@ def bench(checkout: Checkout) -> int:
     pulumi = setup(checkout)
     command = [str(checkout.python), "-m", "benchmarks", *_extra()]
     return _call(command, checkout, _test_environment(checkout, pulumi))
+
+
+def fuzz(checkout: Checkout) -> int:
+    """The properties of bad input under atheris, a minute each; `make fuzz ARGS="600 portal"` takes ten for some."""
+    ensure_environment(checkout, checkout.fuzzing)
+    command = [str(checkout.fuzzing.python), "-m", "tests.fuzz", *_extra()]
+    return _call(command, checkout, os.environ)
+
+
+def audit(checkout: Checkout) -> int:
+    """Whether a weakness is known of a pinned package. Needs the package index's own service, so it is no linter."""
+    tool = checkout.local / "pip-audit"
+    if not (tool / "bin" / "pip-audit").exists():
+        say("Getting pip-audit, which asks for known weaknesses ...")
+        subprocess.run([sys.executable, "-m", "venv", str(tool)], check=True)
+        subprocess.run([str(tool / "bin" / "pip"), "install", "--quiet", PIP_AUDIT], check=True)
+    failed = 0
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        command = [str(tool / "bin" / "pip-audit"), "--requirement", name, "--disable-pip", "--require-hashes"]
+        failed |= _call([*command, *_extra()], checkout, os.environ)
+    return failed
 
 
 def clean(checkout: Checkout) -> int:
@@ -474,6 +509,7 @@ def lock(checkout: Checkout) -> int:
     for name, options in (
         ("requirements.txt", []),
         ("requirements-dev.txt", ["--extra", "dev"]),
+        ("requirements-fuzz.txt", ["--extra", "dev", "--extra", "fuzz"]),
         ("requirements-oldest.txt", ["--resolution", "lowest-direct"]),
     ):
         command = [
@@ -535,6 +571,8 @@ COMMANDS: dict[str, Callable[[Checkout], int]] = {
     "test": test,
     "lint": lint,
     "bench": bench,
+    "fuzz": fuzz,
+    "audit": audit,
     "clean": clean,
     "lock": lock,
 }

@@ -44,4 +44,4 @@ class SystemClock:
             raise Interrupted
 
     def chance(self) -> float:
-        return random.random()  # noqa: S311 - jitter, not a secret
+        return random.random()  # noqa: S311 - jitter, not a secret  # nosec B311

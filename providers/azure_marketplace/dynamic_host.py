@@ -27,7 +27,7 @@ from typing import Any, Literal, NoReturn
 import grpc
 import pulumi
 
-__all__ = ["Call", "Failed", "Incomplete", "Severity", "current_call", "install", "watched"]
+__all__ = ["Call", "Failed", "Incomplete", "Severity", "current_call", "install", "keys_of", "watched"]
 
 Severity = Literal["debug", "info", "warning", "error"]
 
@@ -87,6 +87,11 @@ class Call:
     def log(self, message: str, severity: Severity) -> None:
         """Tell `message` under the resource, to stay."""
         _host.engine.log(severity, message, self.urn)
+
+
+def keys_of(config: object) -> tuple[str, ...]:
+    """All keys of a provider's configuration, with their namespaces; none where this SDK keeps them elsewhere."""
+    return tuple(map(str, getattr(config, "_props", None) or ()))
 
 
 def current_call() -> Call:
@@ -308,7 +313,7 @@ class _Host:
 
     def _stopped(self, grace: float | None) -> Any:
         """In place of `server.stop`; on the main thread."""
-        assert self._stop is not None
+        assert self._stop is not None  # nosec B101
         if self._held or threading.current_thread() is not threading.main_thread():
             return self._stop(grace)
         self._held = True

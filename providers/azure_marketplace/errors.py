@@ -18,6 +18,7 @@
     |  `- UntrustedAddress      the API pointed to another host; the token was not sent there
     `- LaunchError              one launch, seen whole; may carry what is to be recorded
        |- LaunchRefused         it cannot go live as asked (no preview, another version); nothing was sent
+       |  `- UnknownOffer       there is no such offer, or not for this identity, or not in this API
        |- LaunchFailed          the operation ended as failed
        |- LaunchCanceled        the operation ended as cancelled
        |- LaunchUnknown         nobody can tell yet; the next `pulumi up` finds out
@@ -54,6 +55,7 @@ __all__ = [
     "StillRunning",
     "Unanswered",
     "Unauthorized",
+    "UnknownOffer",
     "Unreadable",
     "UntrustedAddress",
     "WrongApi",
@@ -171,9 +173,14 @@ class NotFound(Refused):
 
 
 class WrongApi(Refused):
-    """The offer is published through another API, by its type. about: the input to change."""
+    """The offer is published through another API, by its type. api: that one, as the input `api` names it."""
 
     about = "api"
+    """The input to change."""
+
+    def __init__(self, what: str, *, api: str) -> None:
+        super().__init__(what, next_step=f"Set api to {api}.")
+        self.api = api
 
 
 class Conflict(Refused):
@@ -217,6 +224,10 @@ class LaunchRefused(LaunchError):
     def __init__(self, what: str, *, next_step: str = "", about: str = "offer_id") -> None:
         super().__init__(what, next_step=next_step)
         self.about = about
+
+
+class UnknownOffer(LaunchRefused):
+    """The API shows no such offer to this identity."""
 
 
 class LaunchFailed(LaunchError):

@@ -27,6 +27,7 @@ from typing import NoReturn, Protocol, TypeVar
 from providers.azure_marketplace.clock import Clock
 from providers.azure_marketplace.errors import (
     Conflict,
+    Forbidden,
     Interrupted,
     LaunchCanceled,
     LaunchFailed,
@@ -40,6 +41,8 @@ from providers.azure_marketplace.errors import (
     SignInFailed,
     StillRunning,
     Unanswered,
+    Unauthorized,
+    UnknownOffer,
     Unreadable,
 )
 from providers.azure_marketplace.launch import Launch
@@ -53,7 +56,7 @@ from providers.azure_marketplace.publishing import (
     Status,
     same,
 )
-from providers.azure_marketplace.sight import Sight, covers, newer, since, stands
+from providers.azure_marketplace.sight import Sight, covers, is_recorded, newer, since, stands
 
 __all__ = ["Action", "Forecast", "GoingLive", "Limits", "Observer", "Request", "Turns"]
 
@@ -75,6 +78,7 @@ class Request:
     wait: False returns as soon as the operation is accepted.
     changed: the recorded launch was asked for with another pin or other triggers: it does not answer this one.
     triggered: other triggers in particular: the offer goes live again even where the pinned version is live.
+    moved: another API than the recorded launch's: what is live as wanted stays as it is.
     """
 
     offer: OfferKey
@@ -82,6 +86,7 @@ class Request:
     wait: bool = True
     changed: bool = False
     triggered: bool = False
+    moved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +94,9 @@ class Limits:
     """How long things that go wrong are borne, in seconds.
 
     patience: one read before anything was submitted. settle: how long an answer must stay the same before "nothing
-    began" is believed. unreadable: an operation that cannot be read in mid-wait. lost: an operation that the API says
-    does not exist, while it lists nothing that runs. sends: how often a go-live that provably did not begin is sent.
+    began" is believed. unreadable: after how long people hear (again) of an operation that cannot be read in mid-wait.
+    lost: an operation that the API says does not exist, while it lists nothing that runs. sends: how often a go-live
+    that provably did not begin is sent.
     """
 
     patience: float = 60.0
@@ -129,16 +135,28 @@ class Forecast:
     operation: Operation | None = None
 
 
+class Turn:
+    """One offer's. submitted: what this process submitted last, which a list that lags behind does not show yet."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.submitted: Launch | None = None
+
+
 class Turns:
     """One launch at a time for each offer within this process: two resources for one offer do not race."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._locks: dict[str, threading.Lock] = {}
+        self._turns: dict[str, Turn] = {}
 
-    def of(self, offer: OfferKey) -> threading.Lock:
+    def of(self, offer: OfferKey) -> Turn:
         with self._guard:
-            return self._locks.setdefault(str(offer).lower(), threading.Lock())
+            return self._turns.setdefault(str(offer).lower(), Turn())
+
+
+def nowhere_else(_: OfferKey) -> str | None:
+    return None
 
 
 def one_after_another(reads: Sequence[Callable[[], object]]) -> list[object]:
@@ -146,7 +164,10 @@ def one_after_another(reads: Sequence[Callable[[], object]]) -> list[object]:
 
 
 class GoingLive:
-    """The rule, for one run. `turns` is shared by all that run in this process."""
+    """The rule, for one run. `turns` is shared by all that run in this process.
+
+    elsewhere: which other API knows an offer that this one does not know, as the input `api` names it, if any does.
+    """
 
     def __init__(
         self,
@@ -158,6 +179,7 @@ class GoingLive:
         limits: Limits | None = None,
         turns: Turns | None = None,
         side_by_side: SideBySide = one_after_another,
+        elsewhere: Callable[[OfferKey], str | None] = nowhere_else,
     ) -> None:
         self._api = api
         self._clock = clock
@@ -166,6 +188,7 @@ class GoingLive:
         self._limits = limits or Limits()
         self._turns = turns or Turns()
         self._side_by_side = side_by_side
+        self._elsewhere = elsewhere
 
     def bring_about(self, request: Request, recorded: Launch | None, *, deadline: float) -> Launch:
         """Take the offer live, or find that it is; returns what is to be recorded.
@@ -174,10 +197,11 @@ class GoingLive:
         Raises `LaunchError` (with `launch` where the state has something to learn), `PublishingError`,
         `SignInFailed` or `Interrupted`; whichever it is, running it again is safe.
         """
-        if recorded and recorded.operation_id and not self._api.owns(recorded.operation_id):
-            # Recorded when the offer was published through another API.
+        left_behind: Launch | None = None
+        if recorded and self._is_foreign(request, recorded):
             if not request.changed and stands(recorded, request.pin):
-                return recorded
+                return self._moved(request, recorded, deadline)
+            left_behind = None if recorded.status.ended else recorded
             recorded = replace(recorded, operation_id=None) if recorded.status.ended else None
         if recorded and recorded.operation_id and not recorded.status.ended:
             launch, was_running = self._resume(request, recorded, deadline)
@@ -201,7 +225,8 @@ class GoingLive:
             if concluded:
                 return concluded
         while True:
-            launch, fresh = self._begin(request, recorded, deadline)
+            launch, fresh = self._begin(request, recorded, deadline, left_behind)
+            left_behind = None
             if launch.operation_id is None:
                 return launch
             ran = fresh
@@ -224,7 +249,8 @@ class GoingLive:
         """
         sight = self._look(request.offer, self._clock.monotonic() + self._limits.patience)
         action, operation = self._decide(request, None, sight)
-        if request.triggered and action is Action.ADOPT and operation and operation.status.ended:
+        spent = sight.preview is not None and sight.preview.spent
+        if request.triggered and not spent and action is Action.ADOPT and operation and operation.status.ended:
             # It may be the recorded one, which other triggers do not leave at that.
             action, operation = Action.SUBMIT, None
         return Forecast(action, sight.preview, sight.live, operation)
@@ -237,6 +263,8 @@ class GoingLive:
             exists = self._patiently(lambda: self._api.offer_exists(offer), deadline)
             if not exists:
                 return None
+        if recorded.operation_id and not self._api.owns(recorded.operation_id):
+            return self._renumbered(recorded, sight) if recorded.status.ended else recorded
         launch = replace(recorded, live_version=sight.live_version, preview_version=sight.preview_version)
         running = sight.running(recorded)
         if running and recorded.status.ended:
@@ -265,6 +293,36 @@ class GoingLive:
 
     # Step 1: what is recorded
 
+    def _is_foreign(self, request: Request, recorded: Launch) -> bool:
+        """Whether it was recorded when the offer was published through another API."""
+        return request.moved or (recorded.operation_id is not None and not self._api.owns(recorded.operation_id))
+
+    def _moved(self, request: Request, recorded: Launch, deadline: float) -> Launch:
+        """What is live as wanted stays as it is when another API is chosen; only its versions are read anew."""
+        offer = request.offer
+        self._observer.note(f"{offer} is live as wanted: nothing to submit. {self._api.title} is asked from now on.")
+        sight = self._look(offer, min(deadline, self._clock.monotonic() + self._limits.patience))
+        if sight.preview is None and sight.live is None:
+            self._refuse_if_unknown(offer)
+        if request.pin is not None and request.pin not in (sight.live_version, sight.preview_version):
+            self._observer.warn(
+                f"{offer} is pinned to version {request.pin}, and {self._api.title} counts differently: live is "
+                f"version {sight.live_version}, preview holds version {sight.preview_version}. It stays as it is; "
+                "set offer_version to a number of this API's before it is to go live again."
+            )
+        return self._renumbered(recorded, sight)
+
+    def _renumbered(self, recorded: Launch, sight: Sight) -> Launch:
+        """Another API counts differently: what is live now, by its count, is what was live by the other's."""
+        drift = recorded.confirmed_live_version is not None and recorded.live_version != recorded.confirmed_live_version
+        return replace(
+            recorded,
+            operation_id=None,
+            live_version=sight.live_version,
+            preview_version=sight.preview_version,
+            confirmed_live_version=recorded.confirmed_live_version if drift else sight.live_version,
+        )
+
     def _resume(self, request: Request, recorded: Launch, deadline: float) -> tuple[Launch, bool]:
         """The recorded operation's end, or its present state when nobody waits; and whether it was found running."""
         if request.changed:
@@ -276,10 +334,15 @@ class GoingLive:
 
     # Step 2: what the API shows
 
-    def _begin(self, request: Request, recorded: Launch | None, deadline: float) -> tuple[Launch, bool]:
-        """A launch that runs or has ended, and whether it is a fresh one that this call submitted."""
+    def _begin(
+        self, request: Request, recorded: Launch | None, deadline: float, left_behind: Launch | None = None
+    ) -> tuple[Launch, bool]:
+        """A launch that runs or has ended, and whether it is a fresh one that this call submitted.
+
+        left_behind: one that was submitted through another API, and not seen to end.
+        """
         turn = self._turns.of(request.offer)
-        while not turn.acquire(blocking=False):
+        while not turn.lock.acquire(blocking=False):
             if self._clock.monotonic() >= deadline:
                 raise LaunchUnknown(
                     f"Another resource of this program is taking {request.offer} live, and the time is up",
@@ -291,15 +354,35 @@ class GoingLive:
             if self._suspicious(request, recorded, sight):
                 sight = self._second_look(request, recorded, sight, deadline)
             action, operation = self._decide(request, recorded, sight)
+            if action is not Action.SUBMIT and request.triggered and sight.preview and sight.preview.spent:
+                self._observer.warn(
+                    f"What stands in the preview of {request.offer} (version {sight.preview_version}) is live already, "
+                    f"and {self._api.title} takes nothing live twice: nothing was submitted. Publish to preview what "
+                    "is to go live, and change the triggers when it is ready."
+                )
             if action is Action.NOTHING:
-                self._observer.note(f"Version {request.pin} of {request.offer} is live already: nothing to submit.")
+                version = sight.live_version or request.pin
+                self._observer.note(f"Version {version} of {request.offer} is live already: nothing to submit.")
                 return self._already(sight, recorded), False
             if operation:
                 self._observer.note(f"Found a go-live of {request.offer} that is {operation.status.value}: adopted.")
                 return self._found(recorded, operation, sight, adopted=True), False
-            return self._submit(request, recorded, sight, deadline)
+            if left_behind:
+                raise LaunchRefused(
+                    f"The go-live of {request.offer} that was submitted through another API (operation "
+                    f"{left_behind.operation_id}) was not seen to end, and {self._api.title} shows none that runs: "
+                    "nothing was submitted",
+                    next_step="Set api back, and run `pulumi up` until it has ended; then change api.",
+                    about="api",
+                )
+            if turn.submitted and _is_unseen(turn.submitted, recorded, sight):
+                self._observer.note(f"{request.offer} was submitted by another resource of this program: adopted.")
+                return replace(turn.submitted, adopted=True), False
+            launch, fresh = self._submit(request, recorded, sight, deadline)
+            turn.submitted = launch
+            return launch, fresh
         finally:
-            turn.release()
+            turn.lock.release()
 
     def _look(self, offer: OfferKey, deadline: float) -> Sight:
         def operations() -> Sequence[Operation]:
@@ -309,6 +392,9 @@ class GoingLive:
                 # Either the offer is gone, which the slots tell, or nothing was ever submitted for it.
                 return ()
 
+        overview = self._patiently(lambda: self._api.overview(offer), deadline)
+        if overview is not None:
+            return Sight(overview.preview, overview.live, overview.operations)
         reads: Sequence[Callable[[], object]] = (
             lambda: self._patiently(lambda: self._api.preview(offer), deadline),
             lambda: self._patiently(lambda: self._api.live(offer), deadline),
@@ -341,6 +427,12 @@ class GoingLive:
             attempt += 1
             self._clock.sleep(backoff(attempt, chance=self._clock.chance(), longest=5.0))
             sight = self._look(request.offer, deadline)
+        if self._clock.monotonic() >= deadline and self._suspicious(request, recorded, sight):
+            raise LaunchUnknown(
+                f"{request.offer} seems to have gone live just now, but its operations do not show it yet, and the "
+                "time is up: nothing was submitted",
+                next_step=RUN_AGAIN,
+            )
         return sight
 
     def _decide(self, request: Request, recorded: Launch | None, sight: Sight) -> tuple[Action, Operation | None]:
@@ -369,26 +461,62 @@ class GoingLive:
             return Action.ADOPT, ended
         if sight.preview is None:
             self._refuse_without_preview(offer, sight)
+        overtaken = sight.preview.overtaken
+        if overtaken and pin is None:
+            raise LaunchRefused(
+                f"The preview of {offer}, version {sight.preview_version}, is not its latest any more: "
+                f"{self._became_of(offer, overtaken)}. Nothing was submitted",
+                next_step="Publish it to preview, and wait until the preview is ready; or set offer_version to "
+                f"{sight.preview_version} if this very version is to go live.",
+            )
+        if sight.preview.spent:
+            return (Action.ADOPT, sight.spent_by) if sight.spent_by else (Action.NOTHING, None)
         return Action.SUBMIT, None
 
     def _refuse_without_preview(self, offer: OfferKey, sight: Sight) -> NoReturn:
-        exists = self._patiently(lambda: self._api.offer_exists(offer), self._clock.monotonic() + self._limits.patience)
-        if not exists:
-            raise LaunchRefused(
-                f"There is no offer {offer.offer_id!r} of publisher {offer.publisher_id!r}, or this identity may not "
-                "see it: nothing was submitted",
-                next_step="Check publisher_id and offer_id (they are the ids in the offer's address, not its title), "
-                "and api: not every offer is published through this one.",
-            )
+        if sight.live is None:
+            self._refuse_if_unknown(offer)
         live = f" (version {sight.live_version} is live)" if sight.live_version else ""
+        latest = next((item for item in sight.operations if item.kind is not Kind.UNKNOWN), None)
+        begun = latest is not None and latest.kind is Kind.PREVIEW and latest.status is not Status.SUCCEEDED
+        why = f"; {self._became_of(offer, latest)}" if latest and begun else ""
         raise LaunchRefused(
-            f"{offer} has nothing in preview that could go live{live}: nothing was submitted",
+            f"{offer} has nothing in preview that could go live{live}{why}: nothing was submitted",
             next_step="Publish it to preview first, and wait until the preview is ready.",
         )
+
+    def _refuse_if_unknown(self, offer: OfferKey) -> None:
+        exists = self._patiently(lambda: self._api.offer_exists(offer), self._clock.monotonic() + self._limits.patience)
+        if exists:
+            return
+        other = self._elsewhere(offer)
+        here = f"{self._api.title[:1].lower()}{self._api.title[1:]}"
+        raise UnknownOffer(
+            f"There is no offer {offer.offer_id!r} of publisher {offer.publisher_id!r} in {here}, or this identity may "
+            "not see it: nothing was submitted",
+            next_step=f"It is published through another API: set api to {other}."
+            if other
+            else "Check publisher_id and offer_id (they are the ids in the offer's address, not its title), "
+            "and api: not every offer is published through this one.",
+            about="api" if other else "offer_id",
+        )
+
+    def _became_of(self, offer: OfferKey, published: Operation) -> str:
+        """What has become of a publish to preview, in words."""
+        kind = "a go-live" if published.kind is Kind.GO_LIVE else "a publish to preview"
+        what = f"{kind} of version {published.version or 'unknown'}"
+        if not published.status.ended:
+            return f"{what} is running"
+        return f"{what} {published.status.value}{self._reasons(offer, published.id)}"
 
     def _ended_since(self, recorded: Launch | None, sight: Sight) -> Operation | None:
         """A go-live that has ended and can only be the answer to this request: one of a run that died, say."""
         newest = next(iter(newer(recorded, sight.go_lives)), None)
+        if newest is None and recorded and not any(is_recorded(item, recorded) for item in sight.go_lives):
+            # It is listed under another id, without dates: a number that preview did not hold then tells as well.
+            last = next(iter(sight.go_lives), None)
+            known = recorded.preview_version not in (None, sight.preview_version)
+            newest = last if last and known and last.version == sight.preview_version else None
         if newest is None or not newest.status.ended:
             return None
         covered = covers(newest, sight)
@@ -424,6 +552,7 @@ class GoingLive:
         sent = attempt = 0
         while True:
             self._clock.sleep(0)  # the last moment at which a cancelled run has submitted nothing
+            began = self._clock.monotonic()
             try:
                 accepted = self._api.submit(offer, sight.preview)
             except NotSent as error:
@@ -456,13 +585,15 @@ class GoingLive:
                 raise
             else:
                 self._observer.note(f"{offer} was submitted to go live.")
+                # An answer may take its time; what is listed is dated by when it was sent.
+                underway = timedelta(seconds=self._clock.monotonic() - began)
                 launch = Launch(
                     status=Status.RUNNING,
                     operation_id=accepted.operation_id,
                     live_version=sight.live_version,
                     preview_version=sight.preview_version,
                     confirmed_live_version=recorded.confirmed_live_version if recorded else None,
-                    submitted_at=accepted.at or self._clock.now(),
+                    submitted_at=(accepted.at or self._clock.now()) - underway,
                 )
                 if accepted.operation_id is None:
                     launch = self._named(offer, recorded, sight, launch, deadline)
@@ -474,9 +605,14 @@ class GoingLive:
         """A launch that was accepted without a word about its operation: the list has to tell."""
         missing = PublishingError(f"{self._api.title} accepted the go-live of {offer}, but named no operation")
         self._observer.warn(f"{missing} Looking it up.")
-        found = self._settled(offer, recorded, before, missing, deadline)
+        try:
+            found = self._settled(offer, recorded, before, missing, deadline)
+        except LaunchUnknown:
+            found = None
         if found is None:
-            raise LaunchUnknown(f"{missing.what}, and lists none: it cannot be watched from here", next_step=RUN_AGAIN)
+            raise LaunchUnknown(
+                f"{missing.what}, and its list shows none (yet): it cannot be watched", next_step=RUN_AGAIN
+            )
         return self._seen(replace(launch, operation_id=found.id), found)
 
     def _settled(
@@ -532,11 +668,11 @@ class GoingLive:
         attempt = 0
         while True:
             try:
-                sight = replace(before, operations=self._api.operations(offer))
+                sight = self._look(offer, until)
             except (PublishingError, SignInFailed):
                 sight = replace(before, operations=())
             begun = [item for item in sight.begun_since(before, recorded) if item.kind is Kind.GO_LIVE]
-            found = sight.running(recorded) or next(iter(begun), None)
+            found = sight.running(recorded) or next(iter(begun), None) or sight.spent_by
             if found:
                 return found
             explained = any(item.kind is Kind.PREVIEW and not item.status.ended for item in sight.operations)
@@ -588,8 +724,10 @@ class GoingLive:
                     if why:
                         raise self._unreadable(offer, launch, error, why) from error
                     retry_after = getattr(error, "retry_after", None)
-                    if weather.count == 1:
-                        self._observer.note(f"{error} The operation goes on; asking again.")
+                    if weather.worth_telling(clock.monotonic()):
+                        mendable = isinstance(error, Refused) and not isinstance(error, NotFound)
+                        tell = self._observer.warn if mendable or weather.count > 1 else self._observer.note
+                        tell(f"{error} The operation goes on; asking again.")
                 if launch.status.ended or (not wait and weather.count == 0):
                     return launch
                 left = deadline - clock.monotonic()
@@ -672,6 +810,13 @@ class GoingLive:
         )
 
     def _found(self, recorded: Launch | None, operation: Operation, sight: Sight, *, adopted: bool) -> Launch:
+        if recorded and recorded.status is operation.status and is_recorded(operation, recorded):
+            return replace(
+                recorded,
+                adopted=adopted,
+                live_version=sight.live_version,
+                preview_version=sight.preview_version,
+            )
         launch = Launch(
             status=Status.RUNNING,
             operation_id=operation.id,
@@ -725,10 +870,11 @@ class GoingLive:
             return operation is None or covers(operation, sight) is not False
         if pin == sight.live_version or (operation and pin == operation.version):
             return True
-        return sight.preview_version == pin and (operation is None or covers(operation, sight) is not False)
+        stood = sight.preview_version if sight.preview else launch.preview_version
+        return stood == pin and (operation is None or covers(operation, sight) is not False)
 
     def _raise_ended(self, offer: OfferKey, launch: Launch) -> NoReturn:
-        reasons = self._reasons(offer, launch)
+        reasons = self._reasons(offer, launch.operation_id or "")
         if launch.status is Status.CANCELED:
             raise LaunchCanceled(
                 f"The go-live of {offer} was cancelled (operation {launch.operation_id}){reasons}",
@@ -741,11 +887,11 @@ class GoingLive:
             launch=launch,
         )
 
-    def _reasons(self, offer: OfferKey, launch: Launch) -> str:
+    def _reasons(self, offer: OfferKey, operation_id: str) -> str:
         """The API's own reasons for the end of an operation: its errors, else whatever it said last."""
         try:
             operation = self._patiently(
-                lambda: self._api.operation(offer, launch.operation_id or ""), self._clock.monotonic() + 10.0
+                lambda: self._api.operation(offer, operation_id), self._clock.monotonic() + 10.0
             )
         except (PublishingError, SignInFailed, Interrupted):
             return ""
@@ -778,6 +924,13 @@ class GoingLive:
         return backoff(attempt, chance=self._clock.chance(), retry_after=retry_after, longest=10.0)
 
 
+def _is_unseen(submitted: Launch, recorded: Launch | None, sight: Sight) -> bool:
+    """Whether a go-live is neither listed (yet) nor the one that has just been looked at."""
+    known = [operation.id for operation in sight.operations]
+    known += [recorded.operation_id] if recorded and recorded.operation_id else []
+    return submitted.operation_id is not None and not any(same(submitted.operation_id, one) for one in known)
+
+
 def _confirmed(pin: str | None, launch: Launch, sight: Sight) -> str | None:
     """What is live since a launch succeeded, by number; None while the slot may still show what was live before.
 
@@ -797,12 +950,12 @@ class _Weather:
         self._limits = limits
         self.count = 0
         self.refused = 0
-        self._since: float | None = None
+        self._told_at: float | None = None
         self._nowhere_since: float | None = None
 
     def clear(self) -> None:
         self.count = self.refused = 0
-        self._since = self._nowhere_since = None
+        self._told_at = self._nowhere_since = None
 
     def nowhere(self, now: float) -> None:
         """The operation's address and the list both say, readably, that there is no such operation."""
@@ -812,10 +965,9 @@ class _Weather:
     def bear(self, error: OfferGoLiveError, now: float) -> str:
         """Why the wait must end, in words; empty while it goes on. "Cannot be read" is not "failed"."""
         self.count += 1
-        self._since = now if self._since is None else self._since
         if isinstance(error, SignInFailed) and not error.transient:
             return "without a sign-in"
-        if isinstance(error, Refused) and not isinstance(error, NotFound):
+        if isinstance(error, (Unauthorized, Forbidden)):
             self.refused += 1
             return "with this identity" if self.refused > 2 else ""
         self.refused = 0
@@ -823,4 +975,10 @@ class _Weather:
             self._nowhere_since = None
         if self._nowhere_since is not None and now - self._nowhere_since > self._limits.lost:
             return "lost"
-        return "for hours" if now - self._since > self._limits.unreadable else ""
+        return ""
+
+    def worth_telling(self, now: float) -> bool:
+        """Whether people should hear of it (again): at first, and then once in a long while."""
+        told = self._told_at is not None and now - self._told_at < self._limits.unreadable
+        self._told_at = self._told_at if told else now
+        return not told

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from pydantic_core import ErrorDetails
 
-__all__ = ["APIS", "INPUT_NAMES", "Api", "Inputs", "failures_of", "normalised"]
+__all__ = ["APIS", "INPUT_NAMES", "Api", "failures_of", "normalised"]
 
 Api = Literal["cloudPartnerPortal", "productIngestion", "partnerCenter"]
 APIS: tuple[str, ...] = get_args(Api)
@@ -68,20 +70,29 @@ def _api(value: Any) -> Any:
     return value
 
 
-class Inputs(BaseModel):
-    """The inputs of one `OfferGoLive`, as the program gives them; None where it gives none."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    publisher_id: Annotated[str, BeforeValidator(_id)]
-    offer_id: Annotated[str, BeforeValidator(_id)]
-    offer_version: Annotated[str | None, BeforeValidator(_version)] = None
-    triggers: Annotated[dict[str, Any] | None, BeforeValidator(_triggers)] = None
-    wait: Annotated[bool, BeforeValidator(_wait)] = True
-    api: Annotated[Api | None, BeforeValidator(_api)] = None
+INPUT_NAMES = ("publisher_id", "offer_id", "offer_version", "triggers", "wait", "api")
 
 
-INPUT_NAMES = tuple(Inputs.model_fields)
+@functools.cache
+def _model() -> type[BaseModel]:
+    """The inputs of one `OfferGoLive`, as the program gives them; None where it gives none.
+
+    Made when a resource is first checked: the program, which only names the resource, starts sooner without pydantic.
+    """
+    from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+    class Inputs(BaseModel):
+        model_config = ConfigDict(frozen=True, extra="forbid")
+
+        publisher_id: Annotated[str, BeforeValidator(_id)]
+        offer_id: Annotated[str, BeforeValidator(_id)]
+        offer_version: Annotated[str | None, BeforeValidator(_version)] = None
+        triggers: Annotated[dict[str, Any] | None, BeforeValidator(_triggers)] = None
+        wait: Annotated[bool, BeforeValidator(_wait)] = True
+        api: Annotated[Api | None, BeforeValidator(_api)] = None
+
+    assert tuple(Inputs.model_fields) == INPUT_NAMES
+    return Inputs
 
 
 def failures_of(values: Mapping[str, Any], *, unknown: Collection[str] = ()) -> list[tuple[str, str]]:
@@ -89,17 +100,21 @@ def failures_of(values: Mapping[str, Any], *, unknown: Collection[str] = ()) -> 
 
     unknown: properties whose value is not known yet (in a preview); they pass.
     """
+    from pydantic import ValidationError
+
     try:
-        Inputs.model_validate(dict(values))
+        _model().model_validate(dict(values))
     except ValidationError as error:
-        found = [(str(each["loc"][0]), _why(each)) for each in error.errors(include_url=False, include_input=False)]
+        listed = error.errors(include_url=False, include_input=False)
+        # The name of an input that is none may be anything, even no text.
+        found = [("".join(map(str, each["loc"][:1]))[:100], _why(each)) for each in listed]
         return [(name, f"{name} {why}") for name, why in found if name not in unknown]
     return []
 
 
 def normalised(values: Mapping[str, Any]) -> dict[str, Any]:
     """Values that have passed `failures_of`, in the form in which they are recorded and compared; None is left out."""
-    known = Inputs.model_validate({"publisher_id": "unknown", "offer_id": "unknown", **values})
+    known = _model().model_validate({"publisher_id": "unknown", "offer_id": "unknown", **values})
     return {name: getattr(known, name) for name, value in values.items() if value is not None}
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import inspect
 import os
+import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pulumi.dynamic import (
     CheckFailure,
@@ -26,21 +27,27 @@ from pulumi.output import Unknown
 
 from providers.azure_marketplace import dynamic_host, preflight
 from providers.azure_marketplace.clock import Clock
+from providers.azure_marketplace.credentials import KEYS as SIGN_IN_KEYS
 from providers.azure_marketplace.errors import (
     Interrupted,
     InvalidInput,
     LaunchError,
     LaunchRefused,
     OfferGoLiveError,
+    UnknownOffer,
+    WrongApi,
 )
 from providers.azure_marketplace.going_live import GoingLive, Limits, Request
 from providers.azure_marketplace.inputs import INPUT_NAMES, failures_of, normalised
 from providers.azure_marketplace.launch import OUTPUT_NAMES, Launch
 from providers.azure_marketplace.progress import Narrator
 from providers.azure_marketplace.publishing import OfferKey
-from providers.azure_marketplace.session import Session
-from providers.azure_marketplace.settings import NAMESPACE
+from providers.azure_marketplace.settings import KEYS as SETTINGS_KEYS
+from providers.azure_marketplace.settings import NAMESPACE, read_settings, unknown_key
 from providers.azure_marketplace.sight import stands
+
+if TYPE_CHECKING:
+    from providers.azure_marketplace.session import Session
 
 __all__ = ["OfferGoLiveProvider"]
 
@@ -60,18 +67,33 @@ class OfferGoLiveProvider(ResourceProvider):
 
     def configure(self, req: ConfigureRequest) -> None:
         dynamic_host.install(logger="providers.azure_marketplace")
-        self._problem: InvalidInput | None = None
+        known = (*SETTINGS_KEYS, *SIGN_IN_KEYS)
+        self._problem: InvalidInput | None = unknown_key(dynamic_host.keys_of(req.config), known)
+        self._configured = lambda key: req.config.get(f"{NAMESPACE}:{key}")
+        self._made: Session | None = None
+        self._making = threading.Lock()
+        self._doing = False
         try:
-            self._session = Session(lambda key: req.config.get(f"{NAMESPACE}:{key}"), os.environ)
+            self._settings = read_settings(self._configured, os.environ)
         except InvalidInput as error:
             # Told by each call in its own way: an exception here would reach the user as a traceback.
-            self._problem = error
+            self._problem = self._problem or error
+
+    @property
+    def _session(self) -> Session:
+        """Made when the portal is first to be asked: a stack that is unchanged needs neither HTTP nor a sign-in."""
+        with self._making:
+            if self._made is None:
+                from providers.azure_marketplace.session import Session
+
+                self._made = Session(self._configured, os.environ)
+            return self._made
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         given = _given(news)
         unknown = {name for name, value in given.items() if _is_unknown(value)}
         failures = failures_of({name: given[name] for name in given if name not in unknown}, unknown=unknown)
-        problem = self._problem or ("api" not in unknown and self._session.unsupported(given.get("api"))) or None
+        problem = self._problem
         if problem and not any(name == problem.name for name, _ in failures):
             failures.append((problem.name, str(problem)))
         if failures:
@@ -96,12 +118,14 @@ class OfferGoLiveProvider(ResourceProvider):
         return DiffResult(changes=bool(replaces) or changed or not as_wanted, replaces=replaces)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
+        self._doing = True
         inputs = normalised(_given(props))
         request = Request(_offer(inputs), inputs.get("offer_version"), inputs.get("wait", True))
         launch = self._bring_about(inputs, None, request)
         return CreateResult(str(request.offer), _outputs(inputs, launch))
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        self._doing = True
         old, inputs = _given(_olds), normalised(_given(_news))
         triggered = _differ(old, inputs, "triggers")
         request = Request(
@@ -110,6 +134,7 @@ class OfferGoLiveProvider(ResourceProvider):
             inputs.get("wait", True),
             changed=triggered or _differ(old, inputs, "offer_version"),
             triggered=triggered,
+            moved=self._moved(old, inputs),
         )
         launch = self._bring_about(inputs, Launch.from_outputs(_olds), request)
         return UpdateResult(_outputs(inputs, launch))
@@ -159,17 +184,28 @@ class OfferGoLiveProvider(ResourceProvider):
 
     def _preflight(self, old: Mapping[str, Any], inputs: Mapping[str, Any]) -> CheckFailure | None:
         """What `up` would do, told; or why it would refuse. Sends nothing for a resource that is unchanged."""
-        mode = self._session.settings.preflight
-        if mode == "off" or not any(_differ(old, inputs, name) for name in inputs if name != "wait"):
+        mode = self._settings.preflight
+        moved = bool(old) and self._moved(old, inputs)
+        differing = [name for name in INPUT_NAMES if name not in ("wait", "api") and _differ(old, inputs, name)]
+        # Once `up` is at work, each create looks its own offer up and refuses it in the same words, side by side with
+        # the others; the engine checks one resource after another.
+        if mode == "off" or self._doing or not (differing or moved):
             return None
         call = dynamic_host.current_call()
-        known = Request(_offer(inputs), inputs.get("offer_version"))
-        request = Request(known.offer, known.pin, changed=bool(old), triggered=_differ(old, inputs, "triggers"))
+        request = Request(
+            _offer(inputs),
+            inputs.get("offer_version"),
+            changed=bool(old) and bool(differing),
+            triggered=_differ(old, inputs, "triggers"),
+            moved=moved,
+        )
         try:
             rule, _ = self._rule(inputs, limits=Limits(patience=_PREVIEW_PATIENCE))
             call.log(preflight.told(request, rule.foresee(request)), "info")
-        except LaunchRefused as error:
-            if mode == "fail":
+        except (LaunchRefused, WrongApi) as error:
+            # Where nothing but the API changes, what is live as wanted stays: only that API itself can be wrong then.
+            stays = bool(old) and not differing and not isinstance(error, (UnknownOffer, WrongApi))
+            if mode == "fail" and not stays:
                 return CheckFailure(error.about, str(error))
             call.log(str(error), "warning")
         except OfferGoLiveError as error:
@@ -178,6 +214,13 @@ class OfferGoLiveProvider(ResourceProvider):
                 "warning",
             )
         return None
+
+    def _moved(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+        """Whether another API is chosen than before; naming the stack's default is no other choice."""
+        if self._problem:
+            return False
+        default = self._settings.api
+        return bool((old.get("api") or default) != (new.get("api") or default))
 
     def _rule(self, inputs: Mapping[str, Any], *, limits: Limits | None = None) -> tuple[GoingLive, Clock]:
         if self._problem:

@@ -19,6 +19,7 @@ __all__ = [
     "Message",
     "OfferKey",
     "Operation",
+    "Overview",
     "PublishingApi",
     "Slot",
     "Status",
@@ -125,10 +126,25 @@ def same(one: str | None, other: str | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """What stands in preview, or live. version None: something stands there, its number is not told."""
+    """What stands in preview, or live. version None: something stands there, its number is not told.
+
+    Of a preview only: spent, that this very content is live, and its API takes nothing live twice; overtaken, a later
+    publish to preview that runs or has failed, where its API then takes nothing live.
+    """
 
     version: str | None
     changed_at: datetime | None = None
+    spent: bool = False
+    overtaken: Operation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """An offer at one moment, from one answer. operations: newest first."""
+
+    preview: Slot | None
+    live: Slot | None
+    operations: Sequence[Operation]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +172,9 @@ class PublishingApi(Protocol):
 
     def offer_exists(self, offer: OfferKey) -> bool:
         """Whether the publisher has such an offer at all, published or not."""
+
+    def overview(self, offer: OfferKey) -> Overview | None:
+        """What the next three tell, where one answer tells it all; None where each has to be asked for."""
 
     def preview(self, offer: OfferKey) -> Slot | None:
         """What stands in preview; None when nothing does (or there is no such offer)."""

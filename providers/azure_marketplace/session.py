@@ -12,15 +12,17 @@ from contextvars import ContextVar, copy_context
 from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 
-from providers.azure_marketplace.apis import cloud_partner_portal
+from providers.azure_marketplace.apis import cloud_partner_portal, partner_center, product_ingestion
 from providers.azure_marketplace.apis.cloud_partner_portal import CloudPartnerPortal
+from providers.azure_marketplace.apis.partner_center import PartnerCenter
+from providers.azure_marketplace.apis.product_ingestion import JOB_INTERVAL, ProductIngestion
 from providers.azure_marketplace.clock import Clock, SystemClock
 from providers.azure_marketplace.credentials import TokenSource
-from providers.azure_marketplace.errors import InvalidInput
+from providers.azure_marketplace.errors import Interrupted, OfferGoLiveError, WrongApi
 from providers.azure_marketplace.going_live import GoingLive, Limits, Observer, Turns
 from providers.azure_marketplace.polling import Schedule
-from providers.azure_marketplace.publishing import PublishingApi
-from providers.azure_marketplace.settings import Settings, read_settings
+from providers.azure_marketplace.publishing import OfferKey, PublishingApi
+from providers.azure_marketplace.settings import DEFAULT_ENDPOINTS, Settings, read_settings
 from providers.azure_marketplace.transport import Connections, Transport
 
 __all__ = ["Session"]
@@ -42,44 +44,68 @@ class Session:
             timeout=self.settings.request_timeout, cancelled=self._cancelled.get, user_agent=_user_agent()
         )
         self._tokens = TokenSource(configured, environment, cancelled=self._cancelled.get)
-        self._schedule = Schedule(self.settings.min_poll_interval, self.settings.max_poll_interval)
+        between_jobs = self.settings.interval("productIngestion", JOB_INTERVAL)
+        ingestion = self._transport("productIngestion", product_ingestion)
         self._apis: dict[str, PublishingApi] = {
             "cloudPartnerPortal": CloudPartnerPortal(self._transport("cloudPartnerPortal", cloud_partner_portal)),
+            "productIngestion": ProductIngestion(ingestion, job_interval=between_jobs),
+            "partnerCenter": PartnerCenter(self._transport("partnerCenter", partner_center)),
         }
+        self._schedules = {api: self._schedule() for api in self._apis}
+        self._schedules["productIngestion"] = self._schedule(between_jobs)
 
     def rule(
         self, api: str | None, observer: Observer, cancelled: threading.Event, *, limits: Limits | None = None
     ) -> tuple[GoingLive, Clock]:
         """The rule of going live for one call, and the clock that it goes by."""
-        unsupported = self.unsupported(api)
-        if unsupported:
-            raise unsupported
         self._cancelled.set(cancelled)
         clock = SystemClock(cancelled)
+        chosen = api or self.settings.api
         return GoingLive(
-            self._apis[api or self.settings.api],
+            self._apis[chosen],
             clock,
             observer,
-            schedule=self._schedule,
+            schedule=self._schedules[chosen],
             limits=limits,
             turns=self._turns,
             side_by_side=self._side_by_side,
+            elsewhere=lambda offer: self._elsewhere(chosen, offer),
         ), clock
-
-    def unsupported(self, api: str | None) -> InvalidInput | None:
-        """Why this API cannot be used, where it cannot."""
-        wanted = api or self.settings.api
-        if wanted in self._apis:
-            return None
-        return InvalidInput(
-            f"api {wanted} is not supported by this version of OfferGoLive, which knows {', '.join(self._apis)}",
-            name="api",
-            next_step="Nothing was sent.",
-        )
 
     def close(self) -> None:
         self._readers.shutdown(wait=False, cancel_futures=True)
         self._connections.close()
+
+    def _elsewhere(self, chosen: str, offer: OfferKey) -> str | None:
+        """The other API that knows the offer, as far as that can be read.
+
+        One is asked only as the chosen one is: both at Microsoft's own addresses, or both at configured ones; and a
+        token that was handed over ready-made, which is meant for one of Microsoft's, is not shown to another.
+        """
+
+        def is_default(api: str) -> bool:
+            return self.settings.endpoints[api] == DEFAULT_ENDPOINTS[api]
+
+        if is_default(chosen) and self._tokens.is_fixed():
+            return None
+        for name, api in self._apis.items():
+            if name == chosen or is_default(name) is not is_default(chosen):
+                continue
+            try:
+                if api.offer_exists(offer):
+                    return name
+            except WrongApi as error:
+                if error.api != chosen:
+                    return error.api
+            except Interrupted:
+                raise
+            except OfferGoLiveError:
+                continue
+        return None
+
+    def _schedule(self, shortest: float = 0.0) -> Schedule:
+        minimum = max(self.settings.min_poll_interval, shortest)
+        return Schedule(minimum, max(self.settings.max_poll_interval, minimum))
 
     def _transport(self, api: str, client: ModuleType) -> Transport:
         audience: str = client.AUDIENCE

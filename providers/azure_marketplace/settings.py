@@ -5,11 +5,12 @@ Holds no secret: what is for signing in is read by `credentials.py` alone. Pure 
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
@@ -25,11 +26,13 @@ __all__ = [
     "Settings",
     "environment_name",
     "read_settings",
+    "unknown_key",
 ]
 
 NAMESPACE = "azuremarketplace"
 Preflight = Literal["fail", "warn", "off"]
 T = TypeVar("T")
+D = TypeVar("D")
 
 DEFAULT_ENDPOINTS: Mapping[str, str] = {
     "cloudPartnerPortal": "https://cloudpartner.azure.com",
@@ -57,9 +60,16 @@ _OWN_HEADERS = frozenset(
 )
 
 
+_HOST = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?")
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Validated. endpoints: by API, without a slash at the end. Intervals and the timeout are seconds."""
+    """Validated. endpoints: by API, without a slash at the end. Intervals and the timeout are seconds.
+
+    job_interval: what `minPollInterval` says of an API's own lower bound between two polls, which only an endpoint on
+    loopback, a simulator that is, may go below; None where it is not set.
+    """
 
     api: str = "cloudPartnerPortal"
     endpoints: Mapping[str, str] = field(default_factory=lambda: dict(DEFAULT_ENDPOINTS))
@@ -68,6 +78,12 @@ class Settings:
     request_timeout: float = 120.0
     preflight: Preflight = "fail"
     extra_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    job_interval: float | None = None
+
+    def interval(self, api: str, documented: float) -> float:
+        """Seconds between two polls of an operation, for an API that documents a lower bound for them."""
+        host = urlsplit(self.endpoints[api]).hostname or ""
+        return self.job_interval if self.job_interval is not None and _is_loopback(host) else documented
 
 
 def environment_name(key: str) -> str:
@@ -78,7 +94,7 @@ def environment_name(key: str) -> str:
 def read_settings(configured: Callable[[str], str | None], environment: Mapping[str, str]) -> Settings:
     """The settings. configured: the value of a key of the namespace, or None. Raises `InvalidInput`."""
 
-    def read(key: str, parse: Callable[[str], T], default: T) -> T:
+    def read(key: str, parse: Callable[[str], T], default: D) -> T | D:
         value, where = configured(key), f"configuration {NAMESPACE}:{key}"
         if value is None or value == "":
             value, where = (
@@ -100,6 +116,7 @@ def read_settings(configured: Callable[[str], str | None], environment: Mapping[
         request_timeout=read("requestTimeout", _seconds(3600), 120.0),
         preflight=read("preflight", _preflight, "fail"),
         extra_headers=read("extraHeaders", _headers, {}),
+        job_interval=read("minPollInterval", _seconds(3600), None),
     )
     if settings.min_poll_interval > settings.max_poll_interval:
         raise InvalidInput(
@@ -109,6 +126,23 @@ def read_settings(configured: Callable[[str], str | None], environment: Mapping[
             next_step="Nothing was sent.",
         )
     return settings
+
+
+def unknown_key(keys: Iterable[str], known: Collection[str]) -> InvalidInput | None:
+    """What is wrong with a stack that sets a key of the namespace that nobody reads, such as one that is misspelt.
+
+    keys: all that the stack sets, with their namespaces.
+    """
+    for namespace, _, key in (name.partition(":") for name in keys):
+        if namespace == NAMESPACE and key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            meant = f"{NAMESPACE}:{near[0]} is one" if near else f"its keys are {', '.join(sorted(known))}"
+            return InvalidInput(
+                f"The configuration {NAMESPACE}:{key[:60]} is no key of OfferGoLive: {meant}",
+                name=key[:60],
+                next_step=f"Remove it: `pulumi config rm {NAMESPACE}:{key[:60]}`. Nothing was sent.",
+            )
+    return None
 
 
 def _api(value: str) -> str:
@@ -130,7 +164,13 @@ def _endpoint(value: str) -> str:
         _ = address.port
     except ValueError:
         raise wrong from None
-    if address.scheme not in ("https", "http") or not address.hostname or "@" in address.netloc:
+    # Only hosts that every reader of addresses reads alike.
+    if (
+        address.scheme not in ("https", "http")
+        or not address.hostname
+        or not _HOST.fullmatch(address.netloc)
+        or ".." in address.netloc
+    ):
         raise wrong
     if "?" in value or "#" in value or any(part in (".", "..") for part in address.path.split("/")):
         raise wrong

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from providers.azure_marketplace.launch import Launch
 from providers.azure_marketplace.publishing import Kind, Operation, Slot, Status, same
 
-__all__ = ["Sight", "covers", "newer", "since", "stands"]
+__all__ = ["Sight", "covers", "is_recorded", "newer", "since", "stands"]
 
 _A_SECOND = timedelta(seconds=1)
 """What is recorded, and the clocks of the APIs in an answer's Date, know no fractions."""
@@ -41,7 +41,7 @@ class Sight:
         if found is None or recorded is None or not recorded.status.ended:
             return found
         older = found.changed_at and recorded.submitted_at and found.changed_at < recorded.submitted_at
-        return None if _is_recorded(found, recorded) or older else found
+        return None if is_recorded(found, recorded) or older else found
 
     def begun_since(self, before: Sight, recorded: Launch | None) -> list[Operation]:
         """What the list shows that it did not show before, and that is not just an older operation shown late."""
@@ -50,9 +50,16 @@ class Sight:
             operation
             for operation in self.operations
             if not any(_is_one(operation, known) for known in before.operations)
-            and not (recorded and _is_recorded(operation, recorded))
+            and not (recorded and is_recorded(operation, recorded))
             and not (submitted_at and operation.changed_at and operation.changed_at < submitted_at)
         ]
+
+    @property
+    def spent_by(self) -> Operation | None:
+        """The go-live that took live what stands in a preview that is spent."""
+        if self.preview is None or not self.preview.spent:
+            return None
+        return next((operation for operation in self.go_lives if covers(operation, self)), None)
 
     @property
     def live_version(self) -> str | None:
@@ -70,6 +77,10 @@ def covers(operation: Operation, sight: Sight) -> bool | None:
     if sight.preview is None:
         # Nothing is left in preview: it was taken live, and nothing was published since.
         return True if is_newest and sight.live is not None else None
+    if sight.preview.spent:
+        # What stands there is live: taken there by the latest go-live that came to anything.
+        done = next((item for item in sight.go_lives if item.status is Status.SUCCEEDED), None)
+        return done is not None and same(done.id, operation.id)
     version, wanted = operation.version, sight.preview_version
     if version is not None and version == wanted:
         return True
@@ -88,7 +99,7 @@ def newer(recorded: Launch | None, go_lives: Sequence[Operation]) -> Sequence[Op
     if recorded is None:
         return go_lives
     for index, operation in enumerate(go_lives):
-        if _is_recorded(operation, recorded):
+        if is_recorded(operation, recorded):
             return go_lives[:index]
     if recorded.operation_id is None:
         return since(recorded.finished_at, go_lives) if recorded.finished_at else go_lives
@@ -97,7 +108,7 @@ def newer(recorded: Launch | None, go_lives: Sequence[Operation]) -> Sequence[Op
     return since(recorded.submitted_at, go_lives)[:-1]
 
 
-def _is_recorded(operation: Operation, recorded: Launch) -> bool:
+def is_recorded(operation: Operation, recorded: Launch) -> bool:
     """Whether an operation is the recorded one, and not a later one that was given the same id."""
     if not same(operation.id, recorded.operation_id):
         return False

@@ -50,13 +50,21 @@ def plain(text: str, *, longest: int = 600) -> str:
     # What is cut away is cut before the work is done: the time is bounded by `longest`, not by the sender.
     text = text[: longest * 8]
     if _MARKUP.search(text):
-        reader = _TextOf()
-        reader.feed(text)
-        reader.close()
-        text = "".join(reader.parts)
+        text = _text_of(text)
     text = _SEQUENCES.sub("", text)
     text = "".join(
         " " if char.isspace() else char for char in text if char.isspace() or unicodedata.category(char) not in _DROPPED
     )
-    text = " ".join(text.split())
+    # Pulumi takes these for its own colours, and would paint with them.
+    text = " ".join(text.split()).replace("<{%", "< {%")
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
+
+
+def _text_of(markup: str) -> str:
+    reader = _TextOf()
+    try:
+        reader.feed(markup)
+        reader.close()
+    except AssertionError:  # how Python's parser gives up on declarations that are none, such as `<![`
+        return re.sub(r"<[^>]*>?", " ", markup)
+    return "".join(reader.parts)

@@ -7,6 +7,7 @@ ignored, keys are compared in lower case, and nothing that is said can make the 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -14,7 +15,20 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from providers.azure_marketplace.text import plain
 
-__all__ = ["Objects", "Percent", "PlainText", "Said", "Text", "Version", "folded", "objects", "text_of"]
+__all__ = [
+    "Id",
+    "Label",
+    "Object",
+    "Objects",
+    "Percent",
+    "PlainText",
+    "Said",
+    "Text",
+    "Version",
+    "folded",
+    "objects",
+    "text_of",
+]
 
 DEEPEST = 12
 MOST = 200
@@ -43,27 +57,42 @@ def _plain(value: Any) -> str:
     return plain(value) if isinstance(value, str) else ""
 
 
+def _label(value: Any) -> str:
+    return plain(value, longest=100) if isinstance(value, str) else ""
+
+
+def _id(value: Any) -> str:
+    """An id that can stand in a path, in a state and on a screen; anything else is as good as none."""
+    found = re.fullmatch(r"\.*[\w$~:+=,;@-][\w$.~:+=,;@-]{0,300}", text_of(value), re.ASCII)
+    return found[0] if found else ""
+
+
 def _version(value: Any) -> str | None:
     """Whole numbers of any size, as JSON's numbers or as text."""
     if isinstance(value, bool):
         return None
     if isinstance(value, float):
-        return str(int(value)) if math.isfinite(value) and value == int(value) else None
+        value = int(value) if math.isfinite(value) and value == int(value) else None
     if isinstance(value, int):
-        return str(value)
+        return str(value) if abs(value) < 10**100 else None
     return plain(value, longest=100) or None if isinstance(value, str) else None
 
 
 def _percent(value: Any) -> int | None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    return min(100, max(0, int(value))) if number else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
+        return None
+    return int(min(100, max(0, value)))
 
 
 Text = Annotated[str, BeforeValidator(text_of)]
+Id = Annotated[str, BeforeValidator(_id)]
+Label = Annotated[str, BeforeValidator(_label)]
+"""As `PlainText`, for names and words: short."""
 PlainText = Annotated[str, BeforeValidator(_plain)]
 Version = Annotated[str | None, BeforeValidator(_version)]
 Percent = Annotated[int | None, BeforeValidator(_percent)]
 Objects = BeforeValidator(objects)
+Object = BeforeValidator(lambda value: value if isinstance(value, Mapping) else {})
 
 
 class Said(BaseModel):

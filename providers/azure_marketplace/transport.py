@@ -16,7 +16,6 @@ import email.utils
 import http.client
 import json
 import re
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,13 +23,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillWorking
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any, NoReturn
 from urllib.parse import SplitResult, urlsplit
 
 import requests
 import urllib3.exceptions
 
+from providers.azure_marketplace.bounds import BoundedSession
 from providers.azure_marketplace.errors import (
     Conflict,
     Forbidden,
@@ -50,6 +49,8 @@ __all__ = ["Answer", "Connections", "Token", "Transport", "path_on"]
 
 WORKERS = 16
 LARGEST_BODY = 4 * 1024 * 1024
+MOST_PARTS = 100_000
+"""Objects, lists and members of one answer: as Python's objects they take thirty times the room of their text."""
 CONNECT_TIMEOUT = 15.0
 GRACE = 0.7
 """Seconds that a cancelled caller still gives a request which changes something: its answer may just be coming."""
@@ -99,6 +100,8 @@ class Answer:
         """The body; raises `Unreadable` when it is not JSON."""
         if self.broken:
             self.unreadable(self.broken)
+        if _parts(self.body) > MOST_PARTS:
+            self.unreadable("its answer has too many parts")
         try:
             return json.loads(self.body, parse_constant=_no_such_constant)
         except (ValueError, RecursionError):
@@ -130,22 +133,14 @@ class Connections:
         self.timeout = timeout
         self._cancelled = cancelled
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="publishing-api")
-        self._session = requests.Session()
-        adapter = requests.adapters.HTTPAdapter(pool_connections=8, pool_maxsize=workers, max_retries=0)
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, adapter)
-        # No cookie is kept: no API here needs one, and the jar would be shared by all threads.
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        # Compressed answers are neither asked for nor taken: a few kilobytes could become gigabytes.
-        self._session.headers = requests.structures.CaseInsensitiveDict(
-            {"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "identity"}
-        )
+        self._session = BoundedSession(connections=workers)
+        self._session.headers.update({"User-Agent": user_agent, "Accept": "application/json"})
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._session.close()
 
-    def run(self, request: Callable[[requests.Session], Answer], *, reads: bool) -> Answer:
+    def run(self, request: Callable[[BoundedSession], Answer], *, reads: bool) -> Answer:
         """Run `request` on one of the threads; raises `Interrupted` when the caller is cancelled first."""
         cancelled = self._cancelled()
         if cancelled.is_set():
@@ -169,7 +164,7 @@ class Transport:
 
     title: what people call the API ("The Cloud Partner Portal"). endpoint: its base address, already validated.
     token: where the bearer token comes from. extra_headers: sent with every request. advice: by status, what a
-    person can do about a refusal.
+    person can do about a refusal; a text as key stands for refusals whose words contain it, and goes first.
     """
 
     def __init__(
@@ -180,7 +175,7 @@ class Transport:
         endpoint: str,
         token: Token,
         extra_headers: Mapping[str, str] | None = None,
-        advice: Mapping[int, str] | None = None,
+        advice: Mapping[int | str, str] | None = None,
     ) -> None:
         self._connections = connections
         self._title = title
@@ -202,50 +197,59 @@ class Transport:
         return self._ask("POST", path, doing, body)
 
     def _ask(self, method: str, path: str, doing: str, body: Any) -> Answer:
-        token = self._token(None)
+        if not _goes_down(path):
+            raise UntrustedAddress(
+                f"{self._title} was not asked to {doing}: {plain(path, longest=160)!r} leads to another place"
+            )
+        bearer = _Bearer(self._token(None))
         try:
-            return self._attempt(method, path, doing, body, token)
+            return self._attempt(method, path, doing, body, bearer)
         except Unauthorized:
-            renewed = self._token(token)
-            if renewed == token:
+            renewed = bearer.renewed(self._token)
+            if renewed is None:
                 raise
         return self._attempt(method, path, doing, body, renewed)
 
-    def _attempt(self, method: str, path: str, doing: str, body: Any, token: str) -> Answer:
-        def request(session: requests.Session) -> Answer:
-            return self._send(session, method, path, doing, body, token)
+    def _attempt(self, method: str, path: str, doing: str, body: Any, bearer: _Bearer) -> Answer:
+        def request(session: BoundedSession) -> Answer:
+            return self._send(session, method, path, doing, body, bearer)
 
         return self._connections.run(request, reads=method == "GET")
 
-    def _send(self, session: requests.Session, method: str, path: str, doing: str, body: Any, token: str) -> Answer:
+    def _send(self, session: BoundedSession, method: str, path: str, doing: str, body: Any, bearer: _Bearer) -> Answer:
         content = b"" if body is None else json.dumps(body).encode()
-        headers = {**self._extra_headers, "Content-Type": "application/json"}
         timeout = self._connections.timeout
-        give_up_at = time.monotonic() + 2 * timeout
+        failure: NotSent | Unanswered
         try:
             with session.request(
                 method,
                 self._endpoint + path,
                 data=content if method == "POST" else None,
-                headers=headers,
-                auth=_Bearer(token),
+                headers={**self._extra_headers, "Content-Type": "application/json"},
+                auth=bearer,
                 allow_redirects=False,
                 stream=True,
                 timeout=(min(CONNECT_TIMEOUT, timeout), timeout),
             ) as response:
-                taken, broken = _bounded(response, give_up_at)
-                answer = Answer(self._title, doing, response.status_code, response.headers, taken, broken)
-                reason = response.reason or ""
+                taken, broken = _bounded(response)
+                headers = requests.structures.CaseInsensitiveDict(
+                    {name: bearer.without(value) for name, value in response.headers.items()}
+                )
+                body = bearer.without(taken.decode("latin-1")).encode("latin-1")
+                answer = Answer(self._title, doing, response.status_code, headers, body, broken)
+                reason = bearer.without(response.reason or "")
         except _TRANSPORT_ERRORS as error:
-            raise self._unanswered(error, doing) from None
-        if 200 <= answer.status < 300:
-            return answer
-        raise self._refusal(answer, reason)
+            failure = self._unanswered(error, doing, sent=session.sent)
+        else:
+            if 200 <= answer.status < 300:
+                return answer
+            raise self._refusal(answer, reason)
+        raise failure  # outside `except`: its context would hold the request, token and all
 
-    def _unanswered(self, error: Exception, doing: str) -> NotSent | Unanswered:
+    def _unanswered(self, error: Exception, doing: str, *, sent: bool) -> NotSent | Unanswered:
         why = plain(_innermost(error), longest=200)
         host = urlsplit(self._endpoint).netloc
-        if _never_sent(error):
+        if not sent:
             return NotSent(
                 f"{self._title} could not be reached at {host} to {doing}: {why}",
                 next_step="Check the network, the proxy and the configured endpoint.",
@@ -271,21 +275,37 @@ class Transport:
                 next_step="If the API has moved, configure its new endpoint.",
                 **details,
             )
-        if status in (408, 429) or status >= 500:
+        if status in (408, 429) or not 200 <= status < 500:
             return Overloaded(f"{self._title} was asked to {answer.doing} and answered {said}", **details)
         kind = _REFUSALS.get(status, Refused)
         return kind(
             f"{self._title} refused to {answer.doing} ({said})",
-            next_step=self._advice.get(status, ""),
+            next_step=self._next_step(status, details["words"]),
             **details,
         )
 
+    def _next_step(self, status: int, words: str) -> str:
+        about = (advice for key, advice in self._advice.items() if isinstance(key, str) and key in words)
+        return next(about, self._advice.get(status, ""))
+
 
 class _Bearer(requests.auth.AuthBase):
-    """Sets the token. That a request has its own auth also keeps requests from reading `.netrc`."""
+    """Sets the token. That a request has its own auth also keeps requests from reading `.netrc`.
+
+    The token stands in here and in no variable, so that a traceback which shows variables does not show it.
+    """
 
     def __init__(self, token: str) -> None:
         self._token = token
+
+    def renewed(self, source: Token) -> _Bearer | None:
+        """One with another token than this one, which was rejected; None where there is none."""
+        other = _Bearer(source(self._token))
+        return None if other._token == self._token else other
+
+    def without(self, said: str) -> str:
+        """What came back, less the token: some servers and proxies quote what they were sent, above all in errors."""
+        return said.replace(self._token, "***") if len(self._token) >= 8 else said
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._token}"
@@ -298,11 +318,12 @@ _TRANSPORT_ERRORS = (
     urllib3.exceptions.HTTPError,
     http.client.HTTPException,
     OSError,
+    ValueError,  # a length or an address that is none
 )
 
 
-def _bounded(response: requests.Response, give_up_at: float) -> tuple[bytes, str]:
-    """The body, and why it is not whole; never more than `LARGEST_BODY`, never longer than `give_up_at`.
+def _bounded(response: requests.Response) -> tuple[bytes, str]:
+    """The body, and why it is not whole; never more than `LARGEST_BODY`.
 
     Status and headers are known by now, and they say what was done: a broken body takes nothing back.
     """
@@ -314,25 +335,10 @@ def _bounded(response: requests.Response, give_up_at: float) -> tuple[bytes, str
             taken += part
             if len(taken) > LARGEST_BODY:
                 return b"", f"its answer is larger than {LARGEST_BODY >> 20} MiB"
-            if time.monotonic() > give_up_at:
-                return b"", "its answer did not end"
-    except _TRANSPORT_ERRORS:
-        return b"", "its answer broke off"
+    except _TRANSPORT_ERRORS as error:
+        endless = any(isinstance(cause, TimeoutError) for cause in _causes(error))
+        return b"", "its answer did not end" if endless else "its answer broke off"
     return bytes(taken), ""
-
-
-def _never_sent(error: Exception) -> bool:
-    """Whether the request cannot have reached the API: nobody to talk to, or nobody to trust."""
-    if isinstance(error, (requests.ConnectTimeout, requests.exceptions.ProxyError)):
-        return True
-    if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader)):
-        return True
-    if type(error) is OSError:  # how requests says that the file with the company's CA is not there
-        return True
-    return any(
-        isinstance(cause, (urllib3.exceptions.NewConnectionError, ssl.SSLCertVerificationError))
-        for cause in _causes(error)
-    )
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -356,12 +362,19 @@ def _innermost(error: BaseException) -> str:
         for cause in _causes(error)
         if isinstance(cause, OSError) and not isinstance(cause, requests.RequestException)
     ]
-    return next((words for words in reversed(said) if words), type(error).__name__)
+    if words := next((words for words in reversed(said) if words), ""):
+        return words
+    garbled = (http.client.HTTPException, urllib3.exceptions.ProtocolError, requests.exceptions.InvalidHeader)
+    if any(isinstance(cause, garbled) for cause in _causes(error)):
+        return "what came back is not HTTP"
+    return type(error).__name__
 
 
 def _words(answer: Answer) -> str:
     """The API's own words out of an error body, whatever its form (portal-api sections 1 and 3.5)."""
     text = answer.body.decode("utf-8", "replace")
+    if _parts(answer.body) > MOST_PARTS:
+        return plain(text, longest=400)
     try:
         body = json.loads(text)
         if isinstance(body, str):  # an error of the service behind it, handed on as text that holds JSON
@@ -369,6 +382,11 @@ def _words(answer: Answer) -> str:
     except (ValueError, RecursionError):
         return _wrapped(text) or plain(text, longest=400)
     return plain("; ".join(_said(body)), longest=600)
+
+
+def _parts(body: bytes) -> int:
+    """At least how many objects, lists and members a JSON text has, without reading it."""
+    return sum(map(body.count, (b"{", b"[", b",")))
 
 
 def _wrapped(text: str) -> str:
@@ -474,7 +492,7 @@ def path_on(endpoint: str, address: str, *, title: str) -> str:
                 next_step="If that host is right, configure it as the endpoint.",
             )
     path = target.path if target.path.startswith("/") else f"/{target.path}"
-    if path == "/" or any(part in (".", "..") for part in _parts(path)):
+    if path == "/" or not _goes_down(path):
         raise UntrustedAddress(f"{title} named an operation address that cannot be followed: {shown!r}")
     prefix = base.path.rstrip("/")
     if prefix and path.startswith(prefix + "/"):
@@ -497,5 +515,12 @@ def _port(target: SplitResult) -> int | None:
     return target.port or {"https": 443, "http": 80}.get(target.scheme)
 
 
-def _parts(path: str) -> list[str]:
-    return re.split(r"/", re.sub(r"%2e", ".", re.sub(r"%2f", "/", path, flags=re.I), flags=re.I))
+def _goes_down(path: str) -> bool:
+    """Whether a path, with its query, can be sent as it stands and means the same to everybody.
+
+    Dot segments would be resolved on the way, encoded ones too, and lead to another place than was asked for.
+    """
+    if not re.fullmatch(r"/[\x21-\x7e]{0,4096}", path) or "\\" in path or "#" in path:
+        return False
+    bare = re.sub(r"%5c", "/", re.sub(r"%2f", "/", path.partition("?")[0], flags=re.I), flags=re.I)
+    return not any(part in (".", "..") for part in re.sub(r"%2e", ".", bare, flags=re.I).split("/"))

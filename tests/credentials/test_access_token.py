@@ -44,3 +44,9 @@ def test_one_that_cannot_stand_in_a_header_is_refused_and_not_shown(token: str) 
         TokenSource({"accessToken": token}.get, {}).token(PORTAL)
     assert "canary" not in str(failure.value) + repr(failure.value)
     assert not failure.value.missing
+
+
+def test_what_is_too_short_to_be_a_secret_does_not_garble_what_is_told() -> None:
+    configuration = {"clientId": "a", "tenantId": "no tenant", "clientSecret": "s"}
+    with pytest.raises(SignInFailed, match="Invalid tenant ID provided"):
+        TokenSource(configuration.get, {}).token(PORTAL)

@@ -328,6 +328,10 @@ def test_a_certificate_that_cannot_be_opened_is_told(
     assert "clientCertificatePassword" in failure.next_step
 
 
+def test_a_path_that_is_none_is_told_in_plain_text() -> None:
+    assert str(failing({**APP, "clientCertificatePath": "a\x00\x1b[31mb"})).isprintable()
+
+
 def test_a_certificate_without_an_rsa_key_is_told(tmp_path: Path) -> None:
     path = Certificate(rsa_key=False).write(tmp_path / "offers.pem")
     assert "RSA" in str(failing({**APP, "clientCertificatePath": str(path)}))

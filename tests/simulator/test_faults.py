@@ -12,7 +12,8 @@ import pytest
 import requests
 from pydantic import ValidationError
 
-from simulator import Fault, Simulator
+from simulator import Fault, Simulator, SimulatorClock, World
+from simulator.addresses import offer_of
 from simulator.faults import FaultBook
 from tests.simulator.publisher_client import NOW, Client
 
@@ -46,7 +47,11 @@ class TestChoice:
     def struck(self, faults: list[dict[str, Any]], asked: list[tuple[str, str]], seed: int = 1) -> list[list[str]]:
         book = FaultBook()
         book.replace([Fault.model_validate(fault) for fault in faults], seed=seed)
-        return [[f.id for f, _ in book.choose(n, *request)] for n, request in enumerate(asked, 1)]
+        nowhere = World(SimulatorClock(frozen_at=NOW))
+        return [
+            [fault.id for fault, _ in book.choose(number, method, path, offer_of(nowhere, path))]
+            for number, (method, path) in enumerate(asked, 1)
+        ]
 
     def test_method_path_and_offer_must_all_fit(self) -> None:
         fault = {"kind": "reset", "id": "x", "method": "post", "path": "*/golive", "offer": "contoso/vm"}

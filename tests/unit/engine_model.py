@@ -6,6 +6,7 @@ what its error carries.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,9 +23,12 @@ DAY = 24 * 3600.0
 
 @dataclass
 class Stack:
-    """One stack with one resource. `rule` is the class under test, so that mutants of it can stand in."""
+    """One stack with one resource. `rule` is the class under test, so that mutants of it can stand in.
 
-    api: PublishingApi
+    new_api: the client that each run makes for itself, since nothing outlives a run but the state.
+    """
+
+    new_api: Callable[[], PublishingApi]
     clock: FakeClock
     rule: type[GoingLive] = GoingLive
     pin: str | None = None
@@ -53,7 +57,7 @@ class Stack:
                 raise Killed
 
         self.clock.before_step = before_step
-        rule = self.rule(self.api, self.clock, self.told, schedule=Schedule(), limits=Limits(), turns=Turns())
+        rule = self.rule(self.new_api(), self.clock, self.told, schedule=Schedule(), limits=Limits(), turns=Turns())
         request = Request(OFFER, self.pin, self.wait, changed=changed, triggered=triggered)
         try:
             launch = rule.bring_about(request, recorded, deadline=self.clock.monotonic() + timeout)
@@ -74,7 +78,7 @@ class Stack:
         recorded = self.launch
         if self.state is None or recorded is None:
             return
-        rule = self.rule(self.api, self.clock, self.told)
+        rule = self.rule(self.new_api(), self.clock, self.told)
         seen = rule.refreshed(OFFER, recorded, pin=self.pin)
         self.state = None if seen is None else {**self.state, **seen.to_outputs()}
 

@@ -24,7 +24,7 @@ def stack_on(**behaviour: object) -> tuple[Stack, World, WorldApi, FakeClock]:
     clock = FakeClock()
     world = world_with(clock, **behaviour)
     api = WorldApi(world, clock)
-    return Stack(api, clock), world, api, clock
+    return Stack(lambda: api, clock), world, api, clock
 
 
 def status_of(stack: Stack) -> Status | None:
@@ -299,8 +299,7 @@ def test_a_conflict_with_a_publish_is_told() -> None:
 
 
 def test_a_plain_refusal_is_told_and_records_nothing() -> None:
-    stack, _, _, _ = stack_on(golive_unchanged=400)
-    world = stack.api.world  # type: ignore[attr-defined]
+    stack, world, _, _ = stack_on(golive_unchanged=400)
     world.add_offer("contoso", "vm", preview=7, production=7, behaviour=world.offer("contoso", "vm").behaviour)
     assert isinstance(stack.up(), Refused)
     assert stack.state is None
@@ -489,7 +488,8 @@ def test_a_pin_that_goes_takes_live_what_came_into_preview_since() -> None:
 def test_a_production_slot_that_lags_behind_is_no_drift_and_no_reason_to_submit_again(numbering: bool) -> None:
     clock = FakeClock()
     world = world_with(clock, golive_bumps_version=numbering)
-    stack = Stack(WorldApi(world, clock, slot_lag=20), clock, pin="7")
+    api = WorldApi(world, clock, slot_lag=20)
+    stack = Stack(lambda: api, clock, pin="7")
     stack.up()
 
     for _ in range(3):
@@ -505,7 +505,8 @@ def test_a_production_slot_that_lags_behind_is_no_drift_and_no_reason_to_submit_
 def test_drift_shows_on_a_portal_whose_production_slot_lags_behind() -> None:
     clock = FakeClock()
     world = world_with(clock)
-    stack = Stack(WorldApi(world, clock, slot_lag=20), clock, pin="7")
+    api = WorldApi(world, clock, slot_lag=20)
+    stack = Stack(lambda: api, clock, pin="7")
     stack.up()
     clock.pass_by(60)
     stack.refresh()
@@ -521,7 +522,8 @@ def test_drift_shows_on_a_portal_whose_production_slot_lags_behind() -> None:
 def test_a_go_live_that_has_the_id_of_an_earlier_one_is_found_after_a_kill(ended: bool) -> None:
     clock = FakeClock()
     world = world_with(clock)
-    stack = Stack(WorldApi(world, clock, recurring_ids=True), clock)
+    api = WorldApi(world, clock, recurring_ids=True)
+    stack = Stack(lambda: api, clock)
     stack.up()
     clock.pass_by(3600)
     stack.triggers += 1
@@ -539,11 +541,12 @@ def test_a_go_live_that_has_the_id_of_an_earlier_one_is_found_after_a_kill(ended
 def test_a_lost_answer_is_told_from_an_earlier_go_live_of_the_same_id(fault: str, seconds: float) -> None:
     clock = FakeClock()
     world = world_with(clock, seconds=seconds)
-    stack = Stack(WorldApi(world, clock, recurring_ids=True), clock)
+    api = WorldApi(world, clock, recurring_ids=True)
+    stack = Stack(lambda: api, clock)
     stack.up()
     clock.pass_by(3600)
     stack.triggers += 1
-    stack.api.faults.submits = [fault]  # type: ignore[attr-defined]
+    api.faults.submits = [fault]
 
     assert stack.up() is None
 

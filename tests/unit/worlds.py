@@ -28,6 +28,7 @@ from providers.azure_marketplace.publishing import (
     Message,
     OfferKey,
     Operation,
+    Overview,
     Slot,
     Step,
 )
@@ -124,6 +125,9 @@ class WorldApi:
         except Refusal:
             return False
         return True
+
+    def overview(self, offer: OfferKey) -> Overview | None:
+        return None
 
     def preview(self, offer: OfferKey) -> Slot | None:
         self._read("preview")

@@ -24,10 +24,22 @@ from providers.azure_marketplace.publishing import (
     Message,
     OfferKey,
     Operation,
+    Overview,
     Slot,
     Step,
 )
-from providers.azure_marketplace.tolerant import Percent, PlainText, Said, Text, Version, folded, objects, text_of
+from providers.azure_marketplace.tolerant import (
+    Id,
+    Label,
+    Percent,
+    PlainText,
+    Said,
+    Text,
+    Version,
+    folded,
+    objects,
+    text_of,
+)
 from providers.azure_marketplace.transport import Answer, Transport, path_on
 
 __all__ = ["ADVICE", "API_VERSION", "AUDIENCE", "TITLE", "CloudPartnerPortal"]
@@ -36,7 +48,7 @@ TITLE = "The Cloud Partner Portal"
 AUDIENCE = "https://cloudpartner.azure.com"
 API_VERSION = "2017-10-31"
 """ORIG/considerations [D]: in the query of every call."""
-ADVICE = {
+ADVICE: Mapping[int | str, str] = {
     400: "See what it says is missing, mend that in the portal, and run `pulumi up` again.",
     401: "Sign in anew: the token is not valid (any more), or is meant for somebody else than the portal.",
     403: "Give the identity the role owner or contributor of this publisher, in Partner Center under Microsoft Entra "
@@ -46,6 +58,8 @@ ADVICE = {
     422: "See what it says is invalid, mend that in the portal, publish to preview, and run `pulumi up` again.",
 }
 """What to do about a refusal, by status. 401 and 403: ORIG/troubleshooting-authentication-errors [D]."""
+
+_LONGEST_LIST = 10_000
 
 
 class CloudPartnerPortal:
@@ -68,6 +82,9 @@ class CloudPartnerPortal:
         except NotFound:
             return False
         return True
+
+    def overview(self, offer: OfferKey) -> Overview | None:  # noqa: ARG002 - each slot has an address of its own
+        return None
 
     def preview(self, offer: OfferKey) -> Slot | None:
         return self._slot(offer, "Preview")
@@ -182,6 +199,8 @@ def _items(answer: Answer) -> list[Mapping[str, Any]]:
     if not isinstance(body, (list, Mapping)):
         answer.unreadable("its answer is neither an object nor a list")
     items = body if isinstance(body, list) else [body]
+    if len(items) > _LONGEST_LIST:  # nobody has so many, and a part of them could hide the one that runs
+        answer.unreadable(f"its answer lists {len(items)} things")
     return [folded(item) for item in items if isinstance(item, Mapping)]
 
 
@@ -231,7 +250,7 @@ def _as_messages(value: Any) -> list[Any]:
 
 class _Message(Said):
     messagehtml: PlainText = ""
-    level: PlainText = ""
+    level: Label = ""
 
     def neutral(self) -> Message:
         return Message(self.messagehtml, self.level.lower())
@@ -241,10 +260,10 @@ _Messages = Annotated[list[_Message], BeforeValidator(_as_messages)]
 
 
 class _Step(Said):
-    id: PlainText = ""
-    stepname: PlainText = ""
-    status: PlainText = ""
-    estimatedtimeframe: PlainText = ""
+    id: Label = ""
+    stepname: Label = ""
+    status: Label = ""
+    estimatedtimeframe: Label = ""
     progresspercentage: Percent = None
     processpercentage: Percent = Field(default=None, description="the property table's name for it")
     messages: _Messages = Field(default_factory=list)
@@ -263,7 +282,7 @@ class _Step(Said):
 
 
 class _Link(Said):
-    displaytext: PlainText = ""
+    displaytext: Label = ""
     uri: PlainText = ""
 
 
@@ -273,7 +292,7 @@ _Links = Annotated[list[_Link], BeforeValidator(objects)]
 class _Detail(Said):
     """portal-api 3.2 [D]."""
 
-    status: PlainText = ""
+    status: Label = ""
     offerversion: Version = None
     messages: _Messages = Field(default_factory=list)
     steps: Annotated[list[_Step], BeforeValidator(objects)] = Field(default_factory=list)
@@ -284,10 +303,10 @@ class _Detail(Said):
 class _Listed(Said):
     """portal-api 3.1 [D]. The property table's names stand beside the sample's."""
 
-    id: Text = ""
+    id: Id = ""
     submissiontype: Text = ""
-    submissionstate: Text = ""
-    status: Text = ""
+    submissionstate: Label = ""
+    status: Label = ""
     slot: Text = ""
     offerversion: Version = None
     changedtime: Text = ""

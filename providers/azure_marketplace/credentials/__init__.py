@@ -7,6 +7,7 @@ it, and only then), all resources of a run share it (`_tokens`), and a failure i
 Nothing of Pulumi is in here. Users read docs/signing-in.md.
 """
 
+from providers.azure_marketplace.credentials._choice import KEYS
 from providers.azure_marketplace.credentials._tokens import TokenSource
 
-__all__ = ["TokenSource"]
+__all__ = ["KEYS", "TokenSource"]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
+from providers.azure_marketplace.bounds import BoundedSession
 from providers.azure_marketplace.credentials._choice import WAYS_IN, Method, SignIn
 from providers.azure_marketplace.credentials._failures import explain
 from providers.azure_marketplace.credentials._tokens import THREAD, Token, sendable
@@ -50,9 +51,12 @@ def _attempt(sign_in: SignIn, scope: str, worked_before: bool) -> Token | SignIn
     secrets = [found.value for key, found in sign_in.found.items() if key in _SECRET]
     try:
         with ExitStack() as stack:
-            transport = stack.enter_context(RequestsTransport(connection_timeout=_CONNECT, read_timeout=_READ))
+            session = BoundedSession()
             # A request with an auth of its own does not read .netrc, which would replace our headers.
-            transport.session.auth = lambda request: request
+            session.auth = lambda request: request
+            session.hooks["response"] = [_whole]
+            times = {"connection_timeout": _CONNECT, "read_timeout": _READ}
+            transport = stack.enter_context(RequestsTransport(session=session, **times))
             options = {
                 "transport": transport,
                 "retry_total": 0,
@@ -63,7 +67,8 @@ def _attempt(sign_in: SignIn, scope: str, worked_before: bool) -> Token | SignIn
             info = credential.get_token_info(scope)
         return Token(sendable(info.token, sign_in.method.value), float(info.expires_on), info.refresh_on)
     except SignInFailed as error:
-        return SignInFailed(error.what, next_step=error.next_step, transient=error.transient or worked_before)
+        # A setting's own value may be in it, such as a path.
+        return SignInFailed(plain(error.what), next_step=error.next_step, transient=error.transient or worked_before)
     except Exception as error:
         failure = explain(error, doing, secrets=secrets, statuses=statuses, worked_before=worked_before)
         if sign_in.by_default and isinstance(error, CredentialUnavailableError):
@@ -159,6 +164,13 @@ def _assertion(sign_in: SignIn, transport: RequestsTransport, method: str, query
         return str(answer.json()[member])
     except Exception:
         raise SignInFailed(f"{parts.hostname} answered without a token") from None
+
+
+def _whole(answer: Any, **_: Any) -> None:
+    """Refuses a compressed answer, which was not asked for: the libraries would unpack it, however large."""
+    if answer.headers.get("Content-Encoding", "identity").lower() not in ("identity", ""):
+        answer.close()
+        raise OSError("the answer is compressed, which was not asked for")
 
 
 def _hush() -> None:

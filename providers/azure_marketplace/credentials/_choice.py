@@ -19,7 +19,7 @@ from typing import NoReturn
 from providers.azure_marketplace.errors import SignInFailed
 from providers.azure_marketplace.settings import NAMESPACE, environment_name
 
-__all__ = ["WAYS_IN", "Found", "Level", "Method", "SignIn", "Sources", "choose"]
+__all__ = ["KEYS", "WAYS_IN", "Found", "Level", "Method", "SignIn", "Sources", "choose"]
 
 WAYS_IN = (
     "On a laptop run `az login`. In a pipeline set ARM_USE_OIDC, ARM_CLIENT_ID and ARM_TENANT_ID; on an Azure machine "
@@ -31,12 +31,12 @@ WAYS_IN = (
 class Method(str, Enum):
     """The value is what people call it."""
 
-    ACCESS_TOKEN = "access token"  # noqa: S105 - a name, as below
+    ACCESS_TOKEN = "access token"  # noqa: S105 - a name, as below  # nosec B105
     DEFAULT_AZURE_CREDENTIAL = "DefaultAzureCredential"
     CLIENT_CERTIFICATE = "client certificate"
-    CLIENT_SECRET = "client secret"  # noqa: S105
-    OIDC_TOKEN = "OIDC token"  # noqa: S105
-    OIDC_TOKEN_FILE = "workload identity (OIDC token file)"  # noqa: S105
+    CLIENT_SECRET = "client secret"  # noqa: S105  # nosec B105
+    OIDC_TOKEN = "OIDC token"  # noqa: S105  # nosec B105
+    OIDC_TOKEN_FILE = "workload identity (OIDC token file)"  # noqa: S105  # nosec B105
     OIDC_REQUEST = "GitHub OIDC"
     AZURE_PIPELINES = "Azure Pipelines OIDC"
     MANAGED_IDENTITY = "managed identity"
@@ -90,6 +90,8 @@ _NAMED_BY: tuple[tuple[str, Method], ...] = (
     ("useCli", Method.AZURE_CLI),
     ("useDeveloperCli", Method.AZURE_DEVELOPER_CLI),
 )
+KEYS = frozenset((*_VARIABLES, *(key for key, _ in _NAMED_BY)))
+"""Every key of signing in."""
 _APPLICATION = ("clientId", "tenantId")
 _NEEDS: Mapping[Method, tuple[str, ...]] = {
     Method.ACCESS_TOKEN: ("accessToken",),

@@ -121,9 +121,14 @@ class TokenSource:
         if usable is not None:
             return usable
         if fetch is None:
-            assert failure is not None  # nothing else keeps a fetch from beginning
+            assert failure is not None  # nothing else keeps a fetch from beginning  # nosec B101
             raise copy.copy(failure)
         return _result_of(fetch, cancelled)
+
+    def is_fixed(self) -> bool:
+        """Whether one ready-made token stands for every audience. Raises `SignInFailed` where none can be had."""
+        with self._lock:
+            return self._chosen().method is Method.ACCESS_TOKEN
 
     def _chosen(self) -> SignIn:
         if self._sign_in is None:

@@ -1,0 +1,422 @@
+"""Partner Center's ingestion API (v1): its calls, and its words made neutral.
+
+Written from Microsoft's swagger [D] and from what clients that run in production show [O]; [G] is a guess that must
+not matter. A go-live is the `promote` of a submission that stands in preview; the submission itself, by its state and
+substate, is what is asked afterwards. It keeps its id on the way from preview to live.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from pydantic import BeforeValidator, Field
+
+from providers.azure_marketplace.errors import Conflict, NotFound, PublishingError, Unanswered, Unreadable
+from providers.azure_marketplace.launch import instant
+from providers.azure_marketplace.offer_types import refuse_wrong_type
+from providers.azure_marketplace.publishing import (
+    Accepted,
+    Kind,
+    Message,
+    OfferKey,
+    Operation,
+    Overview,
+    Slot,
+    Status,
+    Step,
+)
+from providers.azure_marketplace.reading import before_sending, every_item, object_of
+from providers.azure_marketplace.text import plain
+from providers.azure_marketplace.tolerant import Object, Objects, PlainText, Said, Text, Version
+from providers.azure_marketplace.transport import Transport
+
+__all__ = ["ADVICE", "API", "AUDIENCE", "TITLE", "PartnerCenter"]
+
+API = "partnerCenter"
+TITLE = "The Partner Center ingestion API"
+AUDIENCE = "https://api.partner.microsoft.com"
+ADVICE: Mapping[int | str, str] = {
+    400: "See what it says is missing, mend that in Partner Center, and run `pulumi up` again.",
+    401: "Sign in anew: the token is not valid (any more), or is meant for somebody else than Partner Center.",
+    403: "Give the identity the role Manager in Partner Center, under Account settings, User management, Microsoft "
+    "Entra applications. The classic mistake is the object id of the app registration instead of the enterprise "
+    "application.",
+    404: "Check offer_id; it is the offer's id (its AzureOfferId), not its title.",
+    409: "See in Partner Center what is running for the offer, and run `pulumi up` again when it has ended.",
+    "required header": 'Set it in azuremarketplace:extraHeaders, such as {"x-ms-publisherId": "<your seller id>"}.',
+}
+"""What to do about a refusal, by status, or by what its words contain: for weeks of 2026 a header was demanded [O]."""
+
+
+class PartnerCenter:
+    """`publishing.PublishingApi` over Partner Center's ingestion.
+
+    An operation's id is `products/<product>/submissions/<number>`. Since one submission can be promoted again after a
+    failure [G], the id of a try that came to nothing ends in `/failed`; that of a publish to preview in `/preview`.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._http = transport
+        self._products: dict[str, str] = {}
+
+    @property
+    def title(self) -> str:
+        return TITLE
+
+    def offer_exists(self, offer: OfferKey) -> bool:
+        return self._product(offer, anew=True) is not None
+
+    def overview(self, offer: OfferKey) -> Overview:
+        listed = self._submissions(offer)
+        return Overview(_preview(listed), _live(listed), _operations(listed))
+
+    def preview(self, offer: OfferKey) -> Slot | None:
+        return _preview(self._submissions(offer))
+
+    def live(self, offer: OfferKey) -> Slot | None:
+        return _live(self._submissions(offer))
+
+    def operations(self, offer: OfferKey) -> Sequence[Operation]:
+        return _operations(self._submissions(offer))
+
+    def owns(self, operation_id: str) -> bool:
+        return re.fullmatch(r"products/[^/]+/submissions/[^/]+(/failed|/preview)?", operation_id) is not None
+
+    def operation(self, offer: OfferKey, operation_id: str) -> Operation:
+        """The submission's state, with the steps of its workflow, and with its validations where it failed.
+
+        Status calls answered 404 and broke off for weeks in June 2026 [O]: then the list of submissions is asked.
+        """
+        path = operation_id.removesuffix("/preview").removesuffix("/failed")
+        submission = self._submission(offer, path)
+        shown = submission.neutral()
+        if not operation_id.endswith("/preview"):
+            if shown.kind is Kind.PREVIEW and shown.status is Status.SUCCEEDED:
+                # It stands in preview still, or again: no go-live of it is to be seen.
+                raise NotFound(f"{TITLE} shows no go-live of {offer} in its submission {submission.id}", status=404)
+            # It was promoted: whatever it says of itself is about that.
+            shown = replace(shown, kind=Kind.GO_LIVE, id=_operation_id(path, shown.status))
+        if shown.status is Status.FAILED:
+            return replace(shown, messages=(*shown.messages, *self._reasons(offer, path)))
+        return shown if shown.status.ended else replace(shown, steps=self._steps(offer, path))
+
+    def submit(self, offer: OfferKey, preview: Slot | None) -> Accepted:
+        """`promote` [D]; 200, and what it answers is not needed."""
+        product = before_sending(lambda: self._product(offer))
+        if product is None or preview is None or preview.version is None:
+            raise NotFound(f"{TITLE} shows no preview of {offer} that could go live", next_step=ADVICE[404])
+        path = f"products/{product}/submissions/{quote(preview.version, safe='')}"
+        before_sending(lambda: self._check_ready(offer, path))
+        answer = self._http.post(f"/{path}/promote", doing=f"take {offer} live", body={})
+        return Accepted(path, at=answer.date, retry_after=answer.retry_after)
+
+    def _check_ready(self, offer: OfferKey, path: str) -> None:
+        """Raise `Conflict` where the submission itself is not what `promote` demands [O]: a list may show that late."""
+        try:
+            submission = self._submission(offer, path)
+        except NotFound:
+            return
+        _, status, _ = submission.outcome
+        if not submission.is_ready or not status.ended:
+            words = f"{submission.state} {submission.substate}"
+            raise Conflict(f"{path} of {offer} is not ready to be promoted (any more): it is {words}", status=409)
+
+    def _product(self, offer: OfferKey, *, anew: bool = False) -> str | None:
+        """The product's id; None when there is no such offer."""
+        known = self._products.get(offer.offer_id)
+        if known and not anew:
+            return known
+        name = offer.offer_id.replace("'", "''")
+        wanted = quote(f"externalIDs/Any(i:i/type eq 'AzureOfferId' and i/value eq '{name}')", safe="/:(),'")
+        doing = f"find the offer {offer}"
+        for item in every_item(
+            self._http, f"/products?$filter={wanted}", title=TITLE, doing=doing, last_may_be_missing=True
+        ):
+            product = _Product.model_validate(item)
+            if not product.is_called(offer.offer_id) or not re.fullmatch(r"[A-Za-z0-9-]{1,100}", product.id):
+                continue
+            refuse_wrong_type(offer, product.resourcetype, API, TITLE)
+            self._products[offer.offer_id] = product.id
+            return product.id
+        self._products.pop(offer.offer_id, None)
+        return None
+
+    def _submissions(self, offer: OfferKey) -> list[_Submission]:
+        """All but "0", newest first: the order of the list is not dependable [O]. A product that is gone has none."""
+        product = self._product(offer)
+        if product is None:
+            return []
+        path, doing = f"/products/{product}/submissions", f"list the submissions of {offer}"
+        try:
+            items = every_item(self._http, path, title=TITLE, doing=doing, last_may_be_missing=True)
+        except NotFound as error:
+            if self._product(offer, anew=True) is None:
+                return []
+            # The product is there, so its list is too: bad weather, and no sign that nothing was ever submitted.
+            raise Unreadable(error.what, status=404, words=error.words, correlation_id=error.correlation_id) from error
+        listed = [_Submission.of(product, item) for item in items]
+        return sorted((item for item in listed if item.id not in ("", "0")), key=lambda item: item.age, reverse=True)
+
+    def _submission(self, offer: OfferKey, path: str) -> _Submission:
+        _, product, _, number = path.split("/")
+        try:
+            answer = self._http.get(f"/{path}", doing=f"show the submission of {offer}")
+            submission = _Submission.of(product, {**object_of(answer), "id": number})
+            if not submission.state:
+                answer.unreadable("its answer has no state")
+        except (NotFound, Unanswered, Unreadable) as error:
+            error.next_step = ""  # the offer is there: submissions are not found for a while at times
+            found = next((item for item in self._submissions(offer) if item.id == number), None)
+            if found is None:
+                raise
+            return found
+        return submission
+
+    def _steps(self, offer: OfferKey, path: str) -> tuple[Step, ...]:
+        """The way to live, for people to read: whatever becomes of asking for it, the go-live goes on."""
+        items = self._aside(f"/{path}/workflowdetails", f"show the steps of {offer}")
+        workflows = [_Workflow.model_validate(item) for item in items]
+        live = [workflow for workflow in workflows if workflow.targetenvironment.lower() == "live"] or workflows[-1:]
+        return tuple(step.neutral() for workflow in live[:1] for step in workflow.workflowsteps)
+
+    def _reasons(self, offer: OfferKey, path: str) -> tuple[Message, ...]:
+        """The validations and the certification reports, as far as they can be read."""
+        validations = self._aside(f"/{path}/validations", f"show what is invalid in {offer}")
+        reports = self._aside(f"/{path}/reports", f"show the certification reports of {offer}")
+        told = [
+            *(_Validation.model_validate(item).neutral() for item in validations[:50]),
+            *(_Report.model_validate(item).neutral() for item in reports[:50]),
+        ]
+        return tuple(message for message in told if message.text)
+
+    def _aside(self, path: str, doing: str) -> list[Mapping[str, Any]]:
+        try:
+            return every_item(self._http, path, title=TITLE, doing=doing, last_may_be_missing=True)
+        except PublishingError:
+            return []
+
+
+def _operation_id(path: str, status: Status) -> str:
+    return f"{path}/failed" if status in (Status.FAILED, Status.CANCELED) else path
+
+
+# What the submissions mean.
+
+
+def _preview(listed: Sequence[_Submission]) -> Slot | None:
+    """The newest that became a preview, whether it still waits or is (being) taken live."""
+    stands = next((item for item in listed if item.has_been_preview), None)
+    if stands is None:
+        return None
+    later = next((item for item in listed[: listed.index(stands)] if item.overtakes), None)
+    return Slot(stands.id, spent=stands.is_live, overtaken=later.neutral() if later else None)
+
+
+def _live(listed: Sequence[_Submission]) -> Slot | None:
+    newest = next((item for item in listed if item.is_live), None)
+    return None if newest is None else Slot(newest.id, newest.published)
+
+
+def _operations(listed: Sequence[_Submission]) -> list[Operation]:
+    return [item.neutral() for item in listed]
+
+
+# What the API says.
+
+_STILL = ("indraft", "submitted", "readytopublish", "publishing", "published")
+_FAILED = ("failed", "failedincertification")
+_CANCELED = ("cancelled", "canceled")
+
+
+def _word(value: str) -> str:
+    return re.sub(r"[^a-z]", "", value.lower())
+
+
+def _id(value: Any) -> str:
+    text = str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+    return text if re.fullmatch(r"[A-Za-z0-9-]{1,100}", text) else ""
+
+
+class _ExternalId(Said):
+    type: Text = ""
+    value: Text = ""
+
+
+class _Product(Said):
+    id: Annotated[str, BeforeValidator(_id)] = ""
+    resourcetype: PlainText = ""
+    externalids: Annotated[list[_ExternalId], Objects] = Field(default_factory=list)
+
+    def is_called(self, offer_id: str) -> bool:
+        """Whether it is the one that was asked for; a product that does not tell its ids was filtered by the API."""
+        names = [each.value.lower() for each in self.externalids if each.type.lower() == "azureofferid"]
+        return not names or offer_id.lower() in names
+
+
+class _Target(Said):
+    value: Text = ""
+
+
+class _PendingUpdate(Said):
+    updatetype: Text = ""
+    status: Text = ""
+    failurereason: PlainText = ""
+
+
+class _Submission(Said):
+    """A submission by its state and substate [D]; what goes live keeps its id."""
+
+    product: str = ""
+    id: Annotated[str, BeforeValidator(_id)] = ""
+    state: PlainText = ""
+    substate: PlainText = ""
+    releasenumber: Version = None
+    publishedtimeinutc: Text = ""
+    targets: Annotated[list[_Target], Objects] = Field(default_factory=list)
+    pendingupdateinfo: Annotated[_PendingUpdate, Object] = Field(default_factory=_PendingUpdate)
+
+    @classmethod
+    def of(cls, product: str, item: Mapping[str, Any]) -> _Submission:
+        return cls.model_validate({**item, "product": product})
+
+    @property
+    def age(self) -> tuple[int, int]:
+        """The greater, the younger."""
+        release = self.releasenumber or ""
+        return (int(self.id) if self.id.isdecimal() else 0, int(release) if release.isdecimal() else 0)
+
+    @property
+    def published(self) -> datetime | None:
+        """None for the date that stands for never: 1601 [O]."""
+        moment = instant(self.publishedtimeinutc)
+        return moment if moment and moment.year > 1900 else None
+
+    @property
+    def _promote(self) -> str:
+        """What has become of the wish to promote it, where it tells of one [O]."""
+        update = self.pendingupdateinfo
+        return _word(update.status) or "running" if _word(update.updatetype) == "promote" else ""
+
+    @property
+    def outcome(self) -> tuple[Kind, Status, bool]:
+        """What it is about, how far that is, and whether the words are known."""
+        state, substate = _word(self.state), _word(self.substate)
+        to_live = any(_word(target.value) == "live" for target in self.targets)
+        kind = Kind.GO_LIVE if state == "published" or to_live or self._promote else Kind.PREVIEW
+        if state in ("published", "inprogress"):
+            if substate == "instore":
+                return Kind.GO_LIVE, Status.SUCCEEDED, True
+            if substate in _FAILED:
+                return kind, Status.FAILED, True
+            if substate in _CANCELED:
+                return kind, Status.CANCELED, True
+            if substate in ("publishing", "published"):
+                return Kind.GO_LIVE, Status.RUNNING, True  # by documents "going live" [G]
+            if substate == "readytopublish" and state == "published":
+                return self._waiting
+            if state == "inprogress" or self._promote:
+                return kind, Status.RUNNING, substate in _STILL
+        if state == "rolledback":
+            return Kind.GO_LIVE, Status.FAILED, True
+        if state in (*_CANCELED, "deleted", "archived"):
+            # Archived: another one has taken its place, after it was live or instead of it.
+            was_live = substate == "instore" or (state == "archived" and self.published is not None)
+            return (Kind.GO_LIVE, Status.SUCCEEDED, True) if was_live else (kind, Status.CANCELED, True)
+        return Kind.UNKNOWN, Status.RUNNING, False
+
+    @property
+    def _waiting(self) -> tuple[Kind, Status, bool]:
+        """It stands in preview: it waits for the publisher, or has just been promoted."""
+        if not self._promote:
+            return Kind.PREVIEW, Status.SUCCEEDED, True
+        ended = {**dict.fromkeys(_FAILED, Status.FAILED), **dict.fromkeys(_CANCELED, Status.CANCELED)}
+        return Kind.GO_LIVE, ended.get(self._promote, Status.RUNNING), True
+
+    @property
+    def is_ready(self) -> bool:
+        """The precondition of `promote` [O]."""
+        return (_word(self.state), _word(self.substate)) == ("published", "readytopublish")
+
+    @property
+    def is_live(self) -> bool:
+        return (_word(self.state), _word(self.substate)) == ("published", "instore")
+
+    @property
+    def has_been_preview(self) -> bool:
+        kind, status, _ = self.outcome
+        return self.is_ready or self.is_live or (kind is Kind.GO_LIVE and status is Status.RUNNING)
+
+    @property
+    def overtakes(self) -> bool:
+        """Whether it takes the place of an older preview: one that is being made, or that failed on its way.
+
+        A draft does not, nor does one that was cancelled before it became a preview.
+        """
+        kind, status, _ = self.outcome
+        begun = kind is Kind.PREVIEW and status is Status.RUNNING and _word(self.substate) != "indraft"
+        lost = kind is Kind.GO_LIVE and status is Status.CANCELED and _word(self.state) != "archived"
+        return (begun or lost or status is Status.FAILED) and not self.is_ready
+
+    def neutral(self) -> Operation:
+        kind, status, recognised = self.outcome
+        why = self.pendingupdateinfo.failurereason if status is Status.FAILED else ""
+        return Operation(
+            id=f"{self.path}/preview" if kind is Kind.PREVIEW else _operation_id(self.path, status),
+            kind=kind,
+            status=status,
+            word=f"{self.state} {self.substate}".strip(),
+            recognised=recognised,
+            version=self.id,
+            changed_at=self.published if status is Status.SUCCEEDED and kind is Kind.GO_LIVE else None,
+            messages=(Message(why, "error"),) if why else (),
+        )
+
+    @property
+    def path(self) -> str:
+        return f"products/{self.product}/submissions/{self.id}"
+
+
+class _WorkflowStep(Said):
+    name: PlainText = ""
+    state: PlainText = ""
+
+    def neutral(self) -> Step:
+        done = _word(self.state) in ("", "notstarted", "success", "succeeded", "completed")
+        return Step(name=self.name, status_word=self.state, active=not done)
+
+
+class _Workflow(Said):
+    targetenvironment: Text = ""
+    workflowsteps: Annotated[list[_WorkflowStep], Objects] = Field(default_factory=list)
+
+
+class _Validation(Said):
+    errorcode: PlainText = ""
+    severity: PlainText = ""
+    message: PlainText = ""
+    resource: PlainText = ""
+
+    def neutral(self) -> Message:
+        text = ": ".join(part for part in (self.errorcode, self.message) if part)
+        where = f" ({self.resource})" if self.resource and text else ""
+        return Message(f"{text}{where}", self.severity.lower())
+
+
+class _Report(Said):
+    """A certification report. What follows the `?` of its address may be a signature, which is nobody's to read."""
+
+    reporttimeinutc: PlainText = ""
+    status: PlainText = ""
+    fileuri: Text = ""
+
+    def neutral(self) -> Message:
+        if _word(self.status) not in _FAILED:
+            return Message("")
+        where = f": {plain(self.fileuri.partition('?')[0], longest=200)}" if self.fileuri else ""
+        when = f" of {self.reporttimeinutc}" if self.reporttimeinutc else ""
+        return Message(f"Certification failed, says the report{when}{where}", "error")

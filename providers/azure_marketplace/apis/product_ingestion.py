@@ -1,0 +1,472 @@
+"""Microsoft Graph's product ingestion API: its calls, and its words made neutral.
+
+Written from Microsoft's product-ingestion-api page and schemas [D] and from what clients that run in production show
+[O]; [G] is a guess that must not matter. A go-live is a job (`configure`) that takes a preview submission live. The
+job is what is asked; the list of submissions is watched beside it, and is what finds a go-live again when the job's id
+was lost, since no call lists jobs.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from pydantic import Field
+
+from providers.azure_marketplace.errors import Conflict, NotFound, PublishingError, Refused, Unanswered, Unreadable
+from providers.azure_marketplace.launch import instant
+from providers.azure_marketplace.offer_types import refuse_wrong_type
+from providers.azure_marketplace.polling import status_of_word
+from providers.azure_marketplace.publishing import (
+    Accepted,
+    Kind,
+    Message,
+    OfferKey,
+    Operation,
+    Overview,
+    Slot,
+    Status,
+)
+from providers.azure_marketplace.reading import before_sending, every_item, object_of
+from providers.azure_marketplace.tolerant import Object, Objects, PlainText, Said, Text
+from providers.azure_marketplace.transport import Transport
+
+__all__ = ["ADVICE", "API", "AUDIENCE", "JOB_INTERVAL", "TITLE", "ProductIngestion"]
+
+API = "productIngestion"
+TITLE = "The product ingestion API"
+AUDIENCE = "https://graph.microsoft.com"
+VERSION = "2022-03-01-preview2"
+"""Of our own resources, and the ceiling of what is answered. Never what an answer names: later submission schemas
+demand members that a go-live does not have [O]."""
+SCHEMA = f"https://schema.mp.microsoft.com/schema/{{}}/{VERSION}"
+JOB_INTERVAL = 60.0
+"""Seconds between two questions about one job: "maximum frequency of one request per minute" [D]."""
+ADVICE: Mapping[int | str, str] = {
+    400: "See what it says is missing, mend that in Partner Center, and run `pulumi up` again.",
+    401: "Sign in anew: the token is not valid (any more), or is meant for somebody else than Microsoft Graph.",
+    403: "Give the identity the role Manager in Partner Center, under Account settings, User management, Microsoft "
+    "Entra applications. The classic mistake is the object id of the app registration instead of the enterprise "
+    "application; a Graph permission is not needed.",
+    404: "Check offer_id; it is the offer's id (its externalId), not its title.",
+    409: "See in Partner Center what is running for the offer, and run `pulumi up` again when it has ended.",
+    "required header": 'Set it in azuremarketplace:extraHeaders, such as {"x-ms-publisherId": "<your seller id>"}.',
+}
+"""What to do about a refusal, by status, or by what its words contain."""
+
+_DOUBT = 2
+"""Intervals of a job's questions for which it and the list of submissions, which may lag, may contradict each other
+before one of them is believed."""
+_ABOUT_ANOTHER = re.compile(r"in[ -]?progress|already", re.IGNORECASE)
+"""What a job says that was refused for a submission that is under way [O]."""
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What is remembered of one job, by the monotonic clock.
+
+    at: when it was last asked. doubted_since: since when the list of submissions has contradicted it.
+    """
+
+    at: float
+    said: _Job | None = None
+    error: PublishingError | None = None
+    doubted_since: float | None = None
+
+
+class ProductIngestion:
+    """`publishing.PublishingApi` over product ingestion.
+
+    An operation's id is that of the submission that goes live, `submission/<product>/<number>`, and after a `#` the id
+    of the job, where it is known. Since one submission can be tried again after a failure, the id of a try that came
+    to nothing ends in `/failed`; that of a publish to preview ends in `/preview`.
+
+    job_interval: seconds between two questions about one job. monotonic: the clock that they go by.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        job_interval: float = JOB_INTERVAL,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._http = transport
+        self._job_interval = job_interval
+        self._monotonic = monotonic
+        self._products: dict[str, str] = {}
+        self._jobs: dict[str, _Asked] = {}
+
+    @property
+    def title(self) -> str:
+        return TITLE
+
+    def offer_exists(self, offer: OfferKey) -> bool:
+        return self._product(offer, anew=True) is not None
+
+    def overview(self, offer: OfferKey) -> Overview:
+        listed = self._submissions(offer)
+        return Overview(_preview(listed), _live(listed), _operations(listed))
+
+    def preview(self, offer: OfferKey) -> Slot | None:
+        return _preview(self._submissions(offer))
+
+    def live(self, offer: OfferKey) -> Slot | None:
+        return _live(self._submissions(offer))
+
+    def operations(self, offer: OfferKey) -> Sequence[Operation]:
+        return _operations(self._submissions(offer))
+
+    def owns(self, operation_id: str) -> bool:
+        return re.fullmatch(r"submission/[^/]+/[0-9]+(/failed|/preview)?(#.+)?", operation_id) is not None
+
+    def operation(self, offer: OfferKey, operation_id: str) -> Operation:
+        """The job's word, held against the list of submissions; that list's alone where the job cannot be read.
+
+        Status calls answer 404 and 5xx for a while at times [O].
+        """
+        submission, _, job = operation_id.partition("#")
+        if submission.endswith("/preview"):
+            raise NotFound(f"{TITLE} tells nothing more of a publish to preview", status=404)
+        submission = submission.removesuffix("/failed")
+        asked = self._job(offer, job) if job else None
+        if asked is None or asked.said is None:
+            return self._listed(offer, submission, job, asked.error if asked else None)
+        status, recognised = asked.said.outcome
+        if status.ended:
+            shown, doubted = self._borne_out(offer, submission, asked)
+            if shown is not None and asked.said.is_about_another:
+                # Refused for a go-live of this very submission: that one is what is wanted.
+                return replace(shown, retry_after=self._job_interval)
+            status = Status.RUNNING if doubted else status
+        return Operation(
+            id=_id(submission, status, job),
+            kind=Kind.GO_LIVE,
+            status=status,
+            word=asked.said.word,
+            recognised=recognised,
+            version=submission.rpartition("/")[2],
+            messages=asked.said.reasons if status is Status.FAILED else (),
+            retry_after=self._job_interval,
+        )
+
+    def submit(self, offer: OfferKey, preview: Slot | None) -> Accepted:
+        """`configure` with the preview submission's id and the target live; 202 [D], 200 is taken too [O]."""
+        product = before_sending(lambda: self._product(offer))
+        if product is None or preview is None or preview.version is None:
+            raise NotFound(f"{TITLE} shows no preview of {offer} that could go live", next_step=ADVICE[404])
+        submission = f"submission/{product}/{preview.version}"
+        before_sending(lambda: self._refuse_begun(offer, submission))
+        body = {
+            "$schema": SCHEMA.format("configure"),
+            "resources": [
+                {
+                    "$schema": SCHEMA.format("submission"),
+                    "id": submission,
+                    "product": f"product/{product}",
+                    "target": {"targetType": "live"},
+                }
+            ],
+        }
+        answer = self._http.post(f"/configure{_versioned()}", doing=f"take {offer} live", body=body)
+        try:
+            job = _Job.model_validate(object_of(answer)).jobid
+        except Unreadable:
+            job = ""  # accepted, says the status; the list of submissions shows it
+        return Accepted(f"{submission}#{job}" if job else submission, at=answer.date, retry_after=answer.retry_after)
+
+    def _refuse_begun(self, offer: OfferKey, submission: str) -> None:
+        """Raise `Conflict` where the submission itself is shown going live already, which a list may show late."""
+        try:
+            answer = self._http.get(f"/{submission}{_versioned()}", doing=f"show the submission of {offer}")
+            shown = _Submission.model_validate(object_of(answer))
+        except NotFound:
+            return
+        if shown.is_live and shown.status not in _CAME_TO_NOTHING:
+            raise Conflict(f"{submission} of {offer} is going live already, or is live", status=409)
+
+    def _product(self, offer: OfferKey, *, anew: bool = False) -> str | None:
+        """The product's durable id without its `product/`; None when there is no such offer: an empty list [O]."""
+        known = self._products.get(offer.offer_id)
+        if known and not anew:
+            return known
+        path = f"/product?externalId={quote(offer.offer_id, safe='')}&{_versioned()[1:]}"
+        for item in every_item(self._http, path, title=TITLE, doing=f"find the offer {offer}"):
+            product = _Product.model_validate(item)
+            if product.external_id.lower() not in ("", offer.offer_id.lower()):
+                continue
+            refuse_wrong_type(offer, product.type, API, TITLE)
+            kind, _, durable = product.id.partition("/")
+            if kind == "product" and re.fullmatch(r"[A-Za-z0-9-]{1,100}", durable):
+                self._products[offer.offer_id] = durable
+                return durable
+        self._products.pop(offer.offer_id, None)
+        return None
+
+    def _submissions(self, offer: OfferKey) -> list[_Submission]:
+        """All but the draft, newest first. A product that is gone has none."""
+        product = self._product(offer)
+        if product is None:
+            return []
+        path, doing = f"/submission/{product}{_versioned()}", f"list the submissions of {offer}"
+        try:
+            items = every_item(self._http, path, title=TITLE, doing=doing)
+        except NotFound as error:
+            if self._product(offer, anew=True) is None:
+                return []
+            # The product is there, so its list is too: bad weather, and no sign that nothing was ever submitted.
+            raise Unreadable(error.what, status=404, words=error.words, correlation_id=error.correlation_id) from error
+        listed = [item for item in map(_Submission.model_validate, items) if item.is_live or item.is_preview]
+        # Of the entries of one number: the go-live first, and of go-lives the one that still runs, then the one that
+        # succeeded: it may be listed beside an earlier try.
+        rank = {Status.SUCCEEDED: 1, Status.FAILED: 0, Status.CANCELED: 0}
+        return sorted(listed, key=lambda item: (item.number, item.is_live, rank.get(item.status, 2)), reverse=True)
+
+    def _job(self, offer: OfferKey, job: str) -> _Asked:
+        """What the job says, asked no oftener than it may be; an end is final, and not asked for again."""
+        asked = self._jobs.get(job)
+        ended = asked is not None and asked.said is not None and asked.said.outcome[0].ended
+        if asked is not None and (ended or self._monotonic() < asked.at + self._job_interval):
+            return asked
+        asked = self._jobs.setdefault(job, _Asked(0.0))
+        asked.at, asked.said, asked.error = self._monotonic(), None, None
+        path = f"/configure/{quote(job, safe='')}/status{_versioned()}"
+        try:
+            answer = self._http.get(path, doing=f"show the go-live of {offer}")
+            said = _Job.model_validate(object_of(answer))
+            if not said.jobstatus:
+                answer.unreadable("its answer has no status")
+            asked.said = said
+        except (Unanswered, Unreadable, Refused) as error:
+            if isinstance(error, NotFound):
+                error.next_step = ""  # the offer is there: jobs are not found for a while at times
+            asked.error = error
+        return asked
+
+    def _borne_out(self, offer: OfferKey, submission: str, asked: _Asked) -> tuple[Operation | None, bool]:
+        """What the list of submissions shows of a job that has ended, and whether that contradicts it (yet).
+
+        A success is one when a submission is shown live; anything else is one when none is shown running.
+        """
+        try:
+            shown = self._shown(offer, submission)
+            unread = False
+        except PublishingError:
+            shown, unread = None, True
+        said = asked.said.outcome[0] if asked.said else Status.RUNNING
+        if shown is None or said is Status.SUCCEEDED:
+            about_another = asked.said is not None and asked.said.is_about_another
+            doubted = unread or about_another or (said is Status.SUCCEEDED and not _succeeded(shown))
+        else:
+            doubted = not shown.status.ended
+        under_way = shown if shown is not None and shown.status not in _CAME_TO_NOTHING else None
+        return under_way, self._still_doubted(asked, doubted)
+
+    def _still_doubted(self, asked: _Asked, doubted: bool) -> bool:
+        """Whether a contradiction is one still, or has lasted long enough for the job, or its end, to be believed."""
+        if not doubted:
+            asked.doubted_since = None
+            return False
+        now = self._monotonic()
+        asked.doubted_since = now if asked.doubted_since is None else asked.doubted_since
+        return now < asked.doubted_since + _DOUBT * self._job_interval
+
+    def _listed(self, offer: OfferKey, submission: str, job: str, error: PublishingError | None) -> Operation:
+        """What the list of submissions shows of a go-live whose job is not known, or could not be read (error)."""
+        found = self._shown(offer, submission)
+        if found is None:
+            raise error or NotFound(f"{TITLE} lists no go-live {submission} of {offer}", status=404)
+        # A failure may be an earlier try's, in a list that lags behind. But jobs may be forgotten after their end [G].
+        failed = found.status in _CAME_TO_NOTHING
+        if error is not None and (
+            self._still_doubted(self._jobs[job], failed) or (failed and not isinstance(error, NotFound))
+        ):
+            raise error
+        return replace(found, id=_id(submission, found.status, job), retry_after=self._job_interval)
+
+    def _shown(self, offer: OfferKey, submission: str) -> Operation | None:
+        """The go-live of a submission: under its number, or else the first that came after it.
+
+        Whether what goes live keeps the number of its preview or gets one of its own is not known for sure [G].
+        """
+        number = int(submission.rpartition("/")[2])
+        listed = self._submissions(offer)
+        operations = _operations(listed)
+        live = [(item.number, at) for at, item in enumerate(listed) if item.is_live and item.number >= number]
+        # Newest first, and of one number the one that counts first.
+        first = min((each for each, _ in live), default=None)
+        return next((operations[at] for each, at in live if each == first), None)
+
+
+_CAME_TO_NOTHING = (Status.FAILED, Status.CANCELED)
+
+
+def _succeeded(operation: Operation | None) -> bool:
+    return operation is not None and operation.status is Status.SUCCEEDED
+
+
+def _versioned() -> str:
+    return f"?$version={VERSION}"
+
+
+def _id(submission: str, status: Status, job: str = "") -> str:
+    came_to_nothing = "/failed" if status in _CAME_TO_NOTHING else ""
+    return f"{submission}{came_to_nothing}{'#' if job else ''}{job}"
+
+
+# What the list of submissions means. What goes live keeps the number of its preview, and "represents both" [D].
+
+
+def _preview(listed: Sequence[_Submission]) -> Slot | None:
+    """The newest that became a preview, whether it is still listed as one or (being) taken live."""
+    previews = [item for item in listed if item.is_preview]
+    ready = next((item for item in previews if item.status is Status.SUCCEEDED), None)
+    taken = next((item for item in listed if item.is_live and item.status not in _CAME_TO_NOTHING), None)
+    stands = ready or taken
+    if stands is None:
+        return None
+    # What is live under a greater number came after it: numbers grow.
+    spent = any(item.is_live and item.status is Status.SUCCEEDED and item.number >= stands.number for item in listed)
+    latest = max(stands.number, taken.number if taken else 0)
+    later = previews[0] if previews and previews[0].number > latest else None
+    return Slot(
+        str(stands.number),
+        instant(stands.created) if stands.is_preview else None,
+        spent=spent,
+        overtaken=later.neutral() if later else None,
+    )
+
+
+def _live(listed: Sequence[_Submission]) -> Slot | None:
+    # Its date may be that of the preview or its own [G]: not told.
+    newest = next((item for item in listed if item.is_live and item.status is Status.SUCCEEDED), None)
+    return None if newest is None else Slot(str(newest.number))
+
+
+def _operations(listed: Sequence[_Submission]) -> list[Operation]:
+    previews = [item.number for item in listed if item.is_preview]
+    newest = max(previews, default=None)
+    return [
+        # A number beyond every preview's may be a go-live's own: it does not tell which preview that took.
+        replace(item.neutral(), version=None) if newest is not None and item.number > newest else item.neutral()
+        for item in listed
+    ]
+
+
+# What the API says.
+
+
+class _Product(Said):
+    id: Text = ""
+    type: PlainText = ""
+    identity: Annotated[dict[str, Any], Object] = Field(default_factory=dict)
+
+    @property
+    def external_id(self) -> str:
+        name = self.identity.get("externalid")
+        return name if isinstance(name, str) else ""
+
+
+class _Target(Said):
+    targettype: Text = ""
+
+
+class _Submission(Said):
+    """One entry of a list; the draft, and what has no number, is neither live nor preview."""
+
+    id: Text = ""
+    target: Annotated[_Target, Object] = Field(default_factory=_Target)
+    status_word: Text = Field(default="", alias="status")
+    result: Text = ""
+    created: Text = ""
+
+    @property
+    def number(self) -> int:
+        tail = self.id.rpartition("/")[2]
+        return int(tail) if re.fullmatch(r"[0-9]{1,30}", tail) else 0
+
+    @property
+    def is_live(self) -> bool:
+        return self.target.targettype.lower() == "live" and self.number > 0
+
+    @property
+    def is_preview(self) -> bool:
+        return self.target.targettype.lower() == "preview" and self.number > 0
+
+    @property
+    def status(self) -> Status:
+        return _outcome(self.status_word, self.result)[0]
+
+    def neutral(self) -> Operation:
+        """Without a date: whether `created` is a go-live's own or that of its preview is not known [G]."""
+        status, recognised = _outcome(self.status_word, self.result)
+        return Operation(
+            id=_id(self.id, status) if self.is_live else f"{self.id}/preview",
+            kind=Kind.GO_LIVE if self.is_live else Kind.PREVIEW,
+            status=status,
+            word=f"{self.status_word} {self.result}".strip(),
+            recognised=recognised,
+            version=str(self.number),
+        )
+
+
+class _Job(Said):
+    """The configure-status. jobEnd is a placeholder or worse while it runs [D]: it is not read."""
+
+    jobid: Text = ""
+    jobstatus: PlainText = ""
+    jobresult: PlainText = ""
+    errors: Annotated[list[Any], Objects] = Field(default_factory=list)
+
+    @property
+    def outcome(self) -> tuple[Status, bool]:
+        return _outcome(self.jobstatus, self.jobresult)
+
+    @property
+    def word(self) -> str:
+        return f"{self.jobstatus} {self.jobresult}".strip()
+
+    @property
+    def is_about_another(self) -> bool:
+        return self.outcome[0] is Status.FAILED and any(_ABOUT_ANOTHER.search(each.text) for each in self.reasons)
+
+    @property
+    def reasons(self) -> tuple[Message, ...]:
+        return tuple(Message(text, "error") for error in self.errors[:20] for text in _causes(error))
+
+
+class _Error(Said):
+    code: PlainText = ""
+    message: PlainText = ""
+    details: Annotated[list[Any], Objects] = Field(default_factory=list)
+
+
+def _causes(error: Any, outer: tuple[str, ...] = ()) -> list[str]:
+    """An error tree as sentences, from the innermost cause outward: the outermost says "Invalid resource" [O]."""
+    said = _Error.model_validate(error)
+    own = said.message or said.code
+    around = (*outer, own) if own else outer
+    if said.details and len(around) < 8:
+        return [text for inner in said.details[:10] for text in _causes(inner, around)]
+    words = list(dict.fromkeys(word.rstrip(".") for word in reversed(around)))
+    if not words:
+        return []
+    certification = any("certification" in word.lower() for word in words)
+    what = "Certification failed: " if certification else ""
+    code = f" ({said.code})" if said.code and said.code != words[0] else ""
+    context = f", in: {'; '.join(words[1:])}" if words[1:] else ""
+    return [f"{what}{words[0]}{code}{context}"]
+
+
+def _outcome(status: str, result: str) -> tuple[Status, bool]:
+    """status: notStarted, running, completed. result, once completed: succeeded, failed, cancelled; else pending."""
+    if re.sub(r"[^a-z]", "", status.lower()) in ("completed", "complete"):
+        ended, known = status_of_word(result)
+        # "completed" and not yet a result that anybody knows: still running.
+        return (ended, known) if ended.ended else (Status.RUNNING, result.lower() in ("pending", ""))
+    begun, known = status_of_word(status)
+    return (begun, known) if not begun.ended else (Status.RUNNING, False)

@@ -1,0 +1,65 @@
+"""How APIs whose lists come in pages are read: what their clients share, over the transport."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from providers.azure_marketplace.errors import NotFound, NotSent, Unanswered, Unreadable
+from providers.azure_marketplace.tolerant import folded
+from providers.azure_marketplace.transport import Answer, Transport, path_on
+
+__all__ = ["before_sending", "every_item", "object_of"]
+
+MOST_PAGES = 500
+"""Pages of four entries and of one have been seen: a list that ends is not cut short."""
+
+T = TypeVar("T")
+
+
+def object_of(answer: Answer) -> Mapping[str, Any]:
+    """The body's object, with its keys in lower case; raises `Unreadable` when it is none."""
+    body = folded(answer.json())
+    if not isinstance(body, Mapping):
+        answer.unreadable("its answer is no object")
+    return body
+
+
+def every_item(
+    http: Transport, path: str, *, title: str, doing: str, last_may_be_missing: bool = False
+) -> list[Mapping[str, Any]]:
+    """The objects of every page, with their keys in lower case.
+
+    A page's successor is asked for on the configured endpoint only; it may be named absolutely, or relative to the
+    host. last_may_be_missing: whether a 404 for a successor means that there is none.
+    """
+    found: list[Mapping[str, Any]] = []
+    asked: set[str] = set()
+    while True:
+        try:
+            answer = http.get(path, doing=doing)
+        except NotFound:
+            if asked and last_may_be_missing:
+                return found
+            raise
+        asked.add(path)
+        page = object_of(answer)
+        items = page.get("value")
+        if not isinstance(items, list):
+            answer.unreadable("its answer is no list")
+        found += [item for item in items if isinstance(item, Mapping)]
+        following = page.get("@nextlink") or page.get("@odata.nextlink") or page.get("nextlink")
+        if not isinstance(following, str) or not following.strip():
+            return found
+        path = path_on(http.endpoint, following.strip().replace(" ", "%20"), title=title)
+        if path in asked or len(asked) >= MOST_PAGES:
+            # Cut short it could hide the very entry that says what is running.
+            answer.unreadable("its list does not end")
+
+
+def before_sending(read: Callable[[], T]) -> T:
+    """A read on the way to a submission: whatever became of it, nothing was submitted."""
+    try:
+        return read()
+    except (Unanswered, Unreadable) as error:
+        raise NotSent(error.what, retry_after=error.retry_after, next_step=error.next_step) from error
