@@ -14,23 +14,23 @@ def told(request: Request, forecast: Forecast) -> str:
     """`contoso/vm: preview holds version 8, version 7 is live. Version 8 is to go live.`"""
     preview = forecast.preview.version if forecast.preview else None
     live = forecast.live.version if forecast.live else None
-    stands = (
+    seen = (
         f"{request.offer}: preview holds {_version(preview)}, {_version(live) if forecast.live else 'nothing'} is live"
     )
     if request.moved and not request.changed:
-        return f"{stands}. Another API is chosen: where the offer is live as wanted, nothing is to be submitted."
+        return f"{seen}. Another API is chosen: where the offer is live as wanted, nothing is to be submitted."
     if forecast.action is Action.NOTHING:
         spent = forecast.preview is not None and forecast.preview.spent
         what = "what is in preview" if spent else "the pinned version"
-        return f"{stands}. Nothing is to be submitted: {what} is live."
+        return f"{seen}. Nothing is to be submitted: {what} is live."
     if forecast.action is Action.ADOPT and forecast.operation:
         if forecast.operation.status.ended:
-            return f"{stands}. Nothing is to be submitted: what is in preview went live already."
+            return f"{seen}. Nothing is to be submitted: what is in preview went live already."
         if request.changed:
             # Whether it is the recorded one, asked for with the inputs of before, shows in the state alone.
-            return f"{stands}. A go-live is running: it is to be waited for, and then looked whether that is enough."
-        return f"{stands}. A go-live is running: it is to be adopted, and nothing submitted."
-    return f"{stands}. {_version(preview).capitalize()} is to be submitted to go live."
+            return f"{seen}. A go-live is running: it is to be waited for, and then looked whether that is enough."
+        return f"{seen}. A go-live is running: it is to be adopted, and nothing submitted."
+    return f"{seen}. {_version(preview).capitalize()} is to be submitted to go live."
 
 
 def outstanding(offer: str, recorded: Launch, pin: str | None, *, changed: bool, wait: bool = True) -> str:

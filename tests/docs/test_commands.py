@@ -65,7 +65,7 @@ wait_for_the_portal() {
 
 
 @pytest.fixture
-def session(tmp_path: Path, pulumi_folder: Path) -> Iterator[dict[str, str]]:  # noqa: F811
+def shell(tmp_path: Path, pulumi_folder: Path) -> Iterator[dict[str, str]]:  # noqa: F811
     """The environment of a shell in which the pages are followed; ends what was left running."""
     shims = tmp_path / "shims"
     shims.mkdir()
@@ -120,7 +120,7 @@ def project_of_the_installation(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("page", WHOLE)
-def test_the_commands_of_a_page_do_what_it_says(page: str, session: dict[str, str], tmp_path: Path) -> None:
+def test_the_commands_of_a_page_do_what_it_says(page: str, shell: dict[str, str], tmp_path: Path) -> None:
     if not (CHECKOUT / ".git").exists() or shutil.which("curl") is None:
         pytest.skip("needs curl and a git checkout")
     checkout = checkout_in(tmp_path / "offergolive")
@@ -129,15 +129,15 @@ def test_the_commands_of_a_page_do_what_it_says(page: str, session: dict[str, st
         folder = tmp_path
     elif page.startswith("docs/"):
         folder = project_of_the_installation(tmp_path / "infrastructure")
-        session["PYTHONPATH"] = str(checkout)
+        shell["PYTHONPATH"] = str(checkout)
     text = script(CHECKOUT / page)
-    port = session["PORTAL"].rpartition(":")[2]
+    port = shell["PORTAL"].rpartition(":")[2]
     text = text.replace("-m simulator", f"-m simulator --port {port}").replace("127.0.0.1:8088", f"127.0.0.1:{port}")
     text = text.replace("offergolive @ git+https://github.com/<owner>/<repository>", str(checkout))
     done = subprocess.run(
         ["bash", "-c", f"{WAIT}{text}"],
         cwd=folder,
-        env=session,
+        env=shell,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -1,4 +1,4 @@
-"""The test of the pages bites: a command that fails, or that should and does not, ends the session with its line."""
+"""The test of the pages bites: a command that fails, or that should and does not, ends it with its line."""
 
 from __future__ import annotations
 

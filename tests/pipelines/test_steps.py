@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from tests.docs.pages import CHECKOUT, blocks
-from tests.docs.test_commands import INSTALLATION, checkout_in, session  # noqa: F401
+from tests.docs.test_commands import INSTALLATION, checkout_in, shell  # noqa: F401
 from tests.engine.conftest import pulumi_folder  # noqa: F401
 from tests.engine.portal import control, golives
 from tools.simulator_process import Running
@@ -68,7 +68,7 @@ class Runner:
 
 
 @pytest.fixture
-def runner(session: dict[str, str], portal: Running, tmp_path: Path) -> Runner:  # noqa: F811
+def runner(shell: dict[str, str], portal: Running, tmp_path: Path) -> Runner:  # noqa: F811
     folder = tmp_path / "workspace"
     folder.mkdir()
     checkout = checkout_in(tmp_path / "offergolive")
@@ -77,8 +77,8 @@ def runner(session: dict[str, str], portal: Running, tmp_path: Path) -> Runner: 
             text = block.body.replace("offergolive @ git+https://github.com/<owner>/<repository>", str(checkout))
             (folder / block.note.removeprefix("file: ")).write_text(text)
     (folder / "Pulumi.production.yaml").write_text('config: { infrastructure:offerVersion: "7" }\n')
-    session["AZUREMARKETPLACE_ENDPOINT"] = portal.endpoint
-    return Runner(folder, session)
+    shell["AZUREMARKETPLACE_ENDPOINT"] = portal.endpoint
+    return Runner(folder, shell)
 
 
 def test_preview_of_a_fork_up_and_drift(runner: Runner, portal: Running) -> None:
