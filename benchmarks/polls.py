@@ -9,6 +9,7 @@ import time
 import tracemalloc
 from array import array
 from collections.abc import Callable
+from datetime import datetime, timezone
 from typing import Any
 
 import requests
@@ -82,7 +83,7 @@ def _ours(session: Session, operation: str) -> Poll:
         lines.clear()
         seen = rule._api.operation(OFFER, operation)
         narrator.progress(seen, 60.0)
-        return rule._seen(Launch(seen.status, operation), seen).status
+        return Launch(seen.status, operation).seen(seen, datetime.now(timezone.utc)).status
 
     return poll
 

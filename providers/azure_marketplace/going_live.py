@@ -8,7 +8,7 @@ known here. This is the only place that decides.
        be this request's. A pinned version that is live is enough. What cannot go live is refused.
     3. Submit. Accepted: wait. Refused: say so, or adopt what runs already. Unknown: look until the answer settles,
        adopt what is found, send again only when nothing began, and leave the rest to the next run.
-    4. Wait until the operation ends, the time is up, or the run is cancelled; the last two record the operation.
+    4. Wait (`watching.py`) until the operation ends, the time is up, or the run is cancelled; the last two record it.
 
 Where it cannot be told whether something that has ended was this request's, it is submitted: a launch that silently
 did not happen is worse than the same content taken live again.
@@ -22,12 +22,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum
-from typing import NoReturn, Protocol, TypeVar
+from typing import NoReturn, TypeVar
 
 from providers.azure_marketplace.clock import Clock
 from providers.azure_marketplace.errors import (
     Conflict,
-    Forbidden,
     Interrupted,
     LaunchCanceled,
     LaunchFailed,
@@ -39,9 +38,7 @@ from providers.azure_marketplace.errors import (
     PublishingError,
     Refused,
     SignInFailed,
-    StillRunning,
     Unanswered,
-    Unauthorized,
     UnknownOffer,
     Unreadable,
 )
@@ -56,9 +53,10 @@ from providers.azure_marketplace.publishing import (
     Status,
     same,
 )
-from providers.azure_marketplace.sight import Sight, covers, is_recorded, newer, since, stands
+from providers.azure_marketplace.sight import Sight, covers, is_recorded, newer, stands
+from providers.azure_marketplace.watching import Limits, Observer, Watch
 
-__all__ = ["Action", "Forecast", "GoingLive", "Limits", "Observer", "Request", "Turns"]
+__all__ = ["Action", "Forecast", "GoingLive", "Request", "Turns"]
 
 T = TypeVar("T")
 SideBySide = Callable[[Sequence[Callable[[], object]]], list[object]]
@@ -69,7 +67,6 @@ _ABOUT_ONE = re.compile(r"already|in[ -]?progress|running|another (operation|sub
 RECENT = timedelta(minutes=10)
 """How long after something has happened a list may be suspected not to show it yet."""
 RUN_AGAIN = "Run `pulumi up` again: it looks the offer up first and never submits what is already going live."
-RESUME = "Run `pulumi up` again to go on waiting for it; nothing is submitted twice."
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,36 +86,6 @@ class Request:
     changed: bool = False
     triggered: bool = False
     moved: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long things that go wrong are borne, in seconds.
-
-    patience: one read before anything was submitted. settle: how long an answer must stay the same before "nothing
-    began" is believed. unreadable: after how long people hear (again) of an operation that cannot be read in mid-wait.
-    lost: an operation that the API says does not exist, while it lists nothing that runs. sends: how often a go-live
-    that provably did not begin is sent.
-    """
-
-    patience: float = 60.0
-    settle: float = 30.0
-    unreadable: float = 6 * 3600.0
-    lost: float = 900.0
-    sends: int = 3
-
-
-class Observer(Protocol):
-    """Whoever watches a launch. None of these may raise or block."""
-
-    def progress(self, operation: Operation, elapsed: float) -> None:
-        """The operation was read. elapsed: seconds since it was submitted."""
-
-    def note(self, message: str) -> None:
-        """Something a person will want to find in the log afterwards."""
-
-    def warn(self, message: str) -> None:
-        """Something that a person should look at."""
 
 
 class Action(Enum):
@@ -186,8 +153,8 @@ class GoingLive:
         self._api = api
         self._clock = clock
         self._observer = observer
-        self._schedule = schedule or Schedule()
         self._limits = limits or Limits()
+        self._watch = Watch(api, clock, observer, schedule=schedule or Schedule(), limits=self._limits)
         self._turns = turns or Turns()
         self._side_by_side = side_by_side
         self._elsewhere = elsewhere
@@ -233,7 +200,7 @@ class GoingLive:
                 return launch
             ran = fresh
             if not launch.status.ended and request.wait:
-                launch, was_running = self._watched(request, launch, deadline)
+                launch, was_running = self._watch.until_it_ends(request.offer, launch, deadline)
                 ran = ran or was_running
             if not launch.status.ended:
                 return launch
@@ -287,7 +254,7 @@ class GoingLive:
             if not listed:
                 return launch
             operation = listed[0]
-        seen = self._seen(launch, operation)
+        seen = launch.seen(operation, self._clock.now())
         if seen.status is Status.SUCCEEDED and not seen.adopted:
             before = replace(seen, live_version=recorded.live_version)
             return replace(seen, confirmed_live_version=_confirmed(pin, before, sight))
@@ -332,7 +299,7 @@ class GoingLive:
             recorded = replace(recorded, adopted=True)
             self._decide(request, recorded, self._look(request.offer, deadline))
         self._observer.note(f"Asking for the go-live of {request.offer} that an earlier run submitted.")
-        return self._watched(request, recorded, deadline, wait=request.wait)
+        return self._watch.until_it_ends(request.offer, recorded, deadline, wait=request.wait)
 
     # Step 2: what the API shows
 
@@ -626,7 +593,7 @@ class GoingLive:
             raise LaunchUnknown(
                 f"{missing.what}, and its list shows none (yet): it cannot be watched", next_step=RUN_AGAIN
             )
-        return self._seen(replace(launch, operation_id=found.id), found)
+        return replace(launch, operation_id=found.id).seen(found, self._clock.now())
 
     def _settled(
         self, offer: OfferKey, recorded: Launch | None, before: Sight, error: PublishingError, deadline: float
@@ -694,133 +661,7 @@ class GoingLive:
             attempt += 1
             self._clock.sleep(backoff(attempt, chance=self._clock.chance(), longest=5.0))
 
-    # Step 4: wait
-
-    def _watch(
-        self,
-        request: Request,
-        launch: Launch,
-        deadline: float,
-        *,
-        wait: bool = True,
-        seen: Callable[[Status], None] = lambda _: None,
-    ) -> Launch:
-        """Ask until the operation ends; the launch with what became of it. wait=False: one reading.
-
-        Raises `StillRunning`, with the operation to record, when the time is up or the run is cancelled.
-        """
-        offer = request.offer
-        clock = self._clock
-        already = (clock.now() - launch.submitted_at).total_seconds() if launch.submitted_at else 0.0
-        started = clock.monotonic() - max(already, 0.0)
-        weather = _Weather(self._limits)
-        words: set[str] = set()
-        try:
-            while True:
-                retry_after: float | None = None
-                try:
-                    operation = self._operation(offer, launch, weather)
-                    retry_after = operation.retry_after
-                    weather.clear()
-                    seen(operation.status)
-                    launch = self._seen(replace(launch, operation_id=operation.id), operation)
-                    elapsed = clock.monotonic() - started
-                    self._observer.progress(operation, elapsed)
-                    if not operation.recognised and operation.word not in words:
-                        words.add(operation.word)
-                        self._observer.warn(
-                            f"{self._api.title} gives {offer} the status {operation.word!r}, which nobody knows; "
-                            "it counts as running."
-                        )
-                except (PublishingError, SignInFailed) as error:
-                    why = weather.bear(error, clock.monotonic())
-                    if why:
-                        raise self._unreadable(offer, launch, error, why) from error
-                    retry_after = getattr(error, "retry_after", None)
-                    if weather.worth_telling(clock.monotonic()):
-                        mendable = isinstance(error, Refused) and not isinstance(error, NotFound)
-                        tell = self._observer.warn if mendable or weather.count > 1 else self._observer.note
-                        tell(f"{error} The operation goes on; asking again.")
-                if launch.status.ended or (not wait and weather.count == 0):
-                    return launch
-                left = deadline - clock.monotonic()
-                if left <= 0:
-                    raise StillRunning(
-                        f"The time for {offer} is up, and its go-live is still running "
-                        f"(operation {launch.operation_id})",
-                        next_step=f"{RESUME} A longer custom timeout for create and update waits longer.",
-                        launch=launch,
-                    )
-                if not wait and weather.count > 2:
-                    self._observer.warn(f"The go-live of {offer} could not be read; the next `pulumi up` asks again.")
-                    return launch
-                delay = self._schedule.delay(
-                    clock.monotonic() - started, chance=clock.chance(), retry_after=retry_after
-                )
-                if weather.refused or (not wait and weather.count):
-                    delay = backoff(weather.count, chance=clock.chance(), retry_after=retry_after)
-                clock.sleep(min(delay, left))
-        except Interrupted:
-            raise StillRunning(
-                f"The run was cancelled; the go-live of {offer} goes on (operation {launch.operation_id})",
-                next_step=RESUME,
-                launch=launch,
-            ) from None
-
-    def _watched(self, request: Request, launch: Launch, deadline: float, *, wait: bool = True) -> tuple[Launch, bool]:
-        """As `_watch`; and whether the operation was found running."""
-        first: list[Status] = []
-        launch = self._watch(request, launch, deadline, wait=wait, seen=first.append)
-        return launch, not first or not first[0].ended
-
-    def _operation(self, offer: OfferKey, launch: Launch, weather: _Weather) -> Operation:
-        """One reading of the launch's operation; where its own address knows nothing, the list may."""
-        operation_id = launch.operation_id or ""
-        try:
-            return self._api.operation(offer, operation_id)
-        except NotFound:
-            go_lives = [item for item in self._api.operations(offer) if item.kind is Kind.GO_LIVE]
-            listed = [item for item in go_lives if same(item.id, operation_id)]
-            # Only one runs at a time: the first that changed since this one was submitted is this one. A list that
-            # lags behind may show an older one as running still.
-            first = since(launch.submitted_at, go_lives)[-1:]
-            for found in (listed, first):
-                if found:
-                    return found[0]
-            weather.nowhere(self._clock.monotonic())
-            raise
-
-    def _unreadable(
-        self, offer: OfferKey, launch: Launch, error: OfferGoLiveError, why: str
-    ) -> LaunchUnknown | StillRunning:
-        cause = error if isinstance(error, PublishingError) else None
-        if why == "lost":
-            return LaunchUnknown(
-                f"{self._api.title} does not know the go-live of {offer} any more (operation {launch.operation_id}) "
-                "and lists none that runs",
-                next_step="See in the portal what became of it. The next `pulumi up` looks the offer up afresh, and "
-                "submits it when nothing is found.",
-                launch=replace(launch, status=Status.NOT_STARTED, operation_id=None, submitted_at=None),
-            )
-        return StillRunning(
-            f"The go-live of {offer} was submitted, but its state could not be read {why} (operation "
-            f"{launch.operation_id}): {error.what}",
-            next_step=" ".join(part for part in (error.next_step, RESUME) if part),
-            launch=launch,
-            cause=cause,
-        )
-
     # What is recorded
-
-    def _seen(self, launch: Launch, operation: Operation) -> Launch:
-        ended = operation.status.ended
-        return replace(
-            launch,
-            status=operation.status,
-            finished_at=(operation.changed_at or operation.seen_at or self._clock.now()) if ended else None,
-            live_links=operation.live_links or launch.live_links,
-            preview_links=operation.preview_links or launch.preview_links,
-        )
 
     def _found(self, recorded: Launch | None, operation: Operation, sight: Sight, *, adopted: bool) -> Launch:
         if recorded and recorded.status is operation.status and is_recorded(operation, recorded):
@@ -838,7 +679,7 @@ class GoingLive:
             preview_version=sight.preview_version,
             submitted_at=operation.changed_at or self._clock.now(),
         )
-        return self._seen(launch, operation)
+        return launch.seen(operation, self._clock.now())
 
     def _already(self, sight: Sight, recorded: Launch | None) -> Launch:
         return Launch(
@@ -966,47 +807,6 @@ def _confirmed(pin: str | None, launch: Launch, sight: Sight) -> str | None:
         return live.version
     changed = bool(live.changed_at and launch.submitted_at and live.changed_at >= launch.submitted_at)
     return live.version if changed else None
-
-
-class _Weather:
-    """How long the present run of unreadable answers lasts, and when it is too long."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self.count = 0
-        self.refused = 0
-        self._told_at: float | None = None
-        self._nowhere_since: float | None = None
-
-    def clear(self) -> None:
-        self.count = self.refused = 0
-        self._told_at = self._nowhere_since = None
-
-    def nowhere(self, now: float) -> None:
-        """The operation's address and the list both say, readably, that there is no such operation."""
-        if self._nowhere_since is None:
-            self._nowhere_since = now
-
-    def bear(self, error: OfferGoLiveError, now: float) -> str:
-        """Why the wait must end, in words; empty while it goes on. "Cannot be read" is not "failed"."""
-        self.count += 1
-        if isinstance(error, SignInFailed) and not error.transient:
-            return "without a sign-in"
-        if isinstance(error, (Unauthorized, Forbidden)):
-            self.refused += 1
-            return "with this identity" if self.refused > 2 else ""
-        self.refused = 0
-        if not isinstance(error, NotFound):
-            self._nowhere_since = None
-        if self._nowhere_since is not None and now - self._nowhere_since > self._limits.lost:
-            return "lost"
-        return ""
-
-    def worth_telling(self, now: float) -> bool:
-        """Whether people should hear of it (again): at first, and then once in a long while."""
-        told = self._told_at is not None and now - self._told_at < self._limits.unreadable
-        self._told_at = self._told_at if told else now
-        return not told
 
 
 def _plausible(sight: Sight, before: Sight, recorded: Launch | None) -> list[Operation]:

@@ -74,7 +74,7 @@ INPUT_NAMES = ("publisher_id", "offer_id", "offer_version", "triggers", "wait", 
 
 
 @functools.cache
-def _model() -> type[BaseModel]:
+def model() -> type[BaseModel]:
     """The inputs of one `OfferGoLive`, as the program gives them; None where it gives none.
 
     Made when a resource is first checked: the program, which only names the resource, starts sooner without pydantic.
@@ -91,7 +91,6 @@ def _model() -> type[BaseModel]:
         wait: Annotated[bool, BeforeValidator(_wait)] = True
         api: Annotated[Api | None, BeforeValidator(_api)] = None
 
-    assert tuple(Inputs.model_fields) == INPUT_NAMES
     return Inputs
 
 
@@ -103,7 +102,7 @@ def failures_of(values: Mapping[str, Any], *, unknown: Collection[str] = ()) -> 
     from pydantic import ValidationError
 
     try:
-        _model().model_validate(dict(values))
+        model().model_validate(dict(values))
     except ValidationError as error:
         listed = error.errors(include_url=False, include_input=False)
         # The name of an input that is none may be anything, even no text.
@@ -114,7 +113,7 @@ def failures_of(values: Mapping[str, Any], *, unknown: Collection[str] = ()) -> 
 
 def normalised(values: Mapping[str, Any]) -> dict[str, Any]:
     """Values that have passed `failures_of`, in the form in which they are recorded and compared; None is left out."""
-    known = _model().model_validate({"publisher_id": "unknown", "offer_id": "unknown", **values})
+    known = model().model_validate({"publisher_id": "unknown", "offer_id": "unknown", **values})
     return {name: getattr(known, name) for name, value in values.items() if value is not None}
 
 

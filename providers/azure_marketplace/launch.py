@@ -6,11 +6,11 @@ Pure. The names of `to_outputs` are a contract with every user's state.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
-from providers.azure_marketplace.publishing import Link, Status
+from providers.azure_marketplace.publishing import Link, Operation, Status
 
 __all__ = ["OUTPUT_NAMES", "Launch", "instant", "iso"]
 
@@ -39,6 +39,17 @@ class Launch:
     finished_at: datetime | None = None
     live_links: tuple[Link, ...] = ()
     preview_links: tuple[Link, ...] = ()
+
+    def seen(self, operation: Operation, now: datetime) -> Launch:
+        """With what its operation was seen to be. now: where the API tells neither a date nor its own clock."""
+        ended = operation.status.ended
+        return replace(
+            self,
+            status=operation.status,
+            finished_at=(operation.changed_at or operation.seen_at or now) if ended else None,
+            live_links=operation.live_links or self.live_links,
+            preview_links=operation.preview_links or self.preview_links,
+        )
 
     def to_outputs(self) -> dict[str, Any]:
         """As JSON-like values: dates in ISO 8601, UTC; links as `{"text", "uri"}`."""

@@ -16,7 +16,7 @@ HEARTBEAT = 1800.0
 
 
 class Narrator:
-    """`going_live.Observer` for one resource.
+    """`watching.Observer` for one resource.
 
     show: a line that replaces the one before it. tell: a line that stays, and is repeated when all is done.
     live: whether somebody watches a screen; a log gets a new line from every `show`, so it is shown less.

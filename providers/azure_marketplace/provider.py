@@ -39,7 +39,7 @@ from providers.azure_marketplace.errors import (
     UnknownOffer,
     WrongApi,
 )
-from providers.azure_marketplace.going_live import GoingLive, Limits, Request
+from providers.azure_marketplace.going_live import GoingLive, Request
 from providers.azure_marketplace.inputs import INPUT_NAMES, failures_of, normalised
 from providers.azure_marketplace.launch import OUTPUT_NAMES, Launch
 from providers.azure_marketplace.progress import Narrator
@@ -47,6 +47,7 @@ from providers.azure_marketplace.publishing import OfferKey
 from providers.azure_marketplace.settings import KEYS as SETTINGS_KEYS
 from providers.azure_marketplace.settings import NAMESPACE, read_settings, unknown_key
 from providers.azure_marketplace.sight import stands
+from providers.azure_marketplace.watching import Limits
 
 if TYPE_CHECKING:
     from providers.azure_marketplace.session import Session

@@ -19,11 +19,12 @@ from providers.azure_marketplace.apis.product_ingestion import JOB_INTERVAL, Pro
 from providers.azure_marketplace.clock import Clock, SystemClock
 from providers.azure_marketplace.credentials import TokenSource
 from providers.azure_marketplace.errors import Interrupted, OfferGoLiveError, WrongApi
-from providers.azure_marketplace.going_live import GoingLive, Limits, Observer, Turns
+from providers.azure_marketplace.going_live import GoingLive, Turns
 from providers.azure_marketplace.polling import Schedule
 from providers.azure_marketplace.publishing import OfferKey, PublishingApi
 from providers.azure_marketplace.settings import DEFAULT_ENDPOINTS, Settings, read_settings
 from providers.azure_marketplace.transport import Connections, Transport
+from providers.azure_marketplace.watching import Limits, Observer
 
 __all__ = ["Session"]
 

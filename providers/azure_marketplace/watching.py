@@ -1,0 +1,225 @@
+"""The wait for one operation, for hours or days: asked by a schedule, ended by its end, a deadline, or a cancelled run.
+
+It decides nothing: what an end means for a request is for `going_live.py` to say. What cannot be read is not failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from providers.azure_marketplace.clock import Clock
+from providers.azure_marketplace.errors import (
+    Forbidden,
+    Interrupted,
+    LaunchUnknown,
+    NotFound,
+    OfferGoLiveError,
+    PublishingError,
+    Refused,
+    SignInFailed,
+    StillRunning,
+    Unauthorized,
+)
+from providers.azure_marketplace.launch import Launch
+from providers.azure_marketplace.polling import Schedule, backoff
+from providers.azure_marketplace.publishing import Kind, OfferKey, Operation, PublishingApi, Status, same
+from providers.azure_marketplace.sight import since
+
+__all__ = ["Limits", "Observer", "Watch"]
+
+RESUME = "Run `pulumi up` again to go on waiting for it; nothing is submitted twice."
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long things that go wrong are borne, in seconds.
+
+    patience: one read before anything was submitted. settle: how long an answer must stay the same before "nothing
+    began" is believed. unreadable: after how long people hear (again) of an operation that cannot be read in mid-wait.
+    lost: an operation that the API says does not exist, while it lists nothing that runs. sends: how often a go-live
+    that provably did not begin is sent.
+    """
+
+    patience: float = 60.0
+    settle: float = 30.0
+    unreadable: float = 6 * 3600.0
+    lost: float = 900.0
+    sends: int = 3
+
+
+class Observer(Protocol):
+    """Whoever watches a launch. None of these may raise or block."""
+
+    def progress(self, operation: Operation, elapsed: float) -> None:
+        """The operation was read. elapsed: seconds since it was submitted."""
+
+    def note(self, message: str) -> None:
+        """Something a person will want to find in the log afterwards."""
+
+    def warn(self, message: str) -> None:
+        """Something that a person should look at."""
+
+
+class Watch:
+    """Whoever asks `api` for operations, at the times of `schedule`."""
+
+    def __init__(
+        self, api: PublishingApi, clock: Clock, observer: Observer, *, schedule: Schedule, limits: Limits
+    ) -> None:
+        self._api = api
+        self._clock = clock
+        self._observer = observer
+        self._schedule = schedule
+        self._limits = limits
+
+    def until_it_ends(
+        self, offer: OfferKey, launch: Launch, deadline: float, *, wait: bool = True
+    ) -> tuple[Launch, bool]:
+        """The launch with what became of its operation, and whether it was found running. wait=False: one reading.
+
+        deadline: on the clock's monotonic scale. Raises `StillRunning`, with the operation to record, when the time is
+        up or the run is cancelled, and `LaunchUnknown` when the API knows nothing of the operation any more.
+        """
+        first: list[Status] = []
+        launch = self._watch(offer, launch, deadline, wait=wait, seen=first.append)
+        return launch, not first or not first[0].ended
+
+    def _watch(
+        self, offer: OfferKey, launch: Launch, deadline: float, *, wait: bool, seen: Callable[[Status], None]
+    ) -> Launch:
+        clock = self._clock
+        already = (clock.now() - launch.submitted_at).total_seconds() if launch.submitted_at else 0.0
+        started = clock.monotonic() - max(already, 0.0)
+        weather = _Weather(self._limits)
+        words: set[str] = set()
+        try:
+            while True:
+                retry_after: float | None = None
+                try:
+                    operation = self._operation(offer, launch, weather)
+                    retry_after = operation.retry_after
+                    weather.clear()
+                    seen(operation.status)
+                    launch = replace(launch, operation_id=operation.id).seen(operation, clock.now())
+                    elapsed = clock.monotonic() - started
+                    self._observer.progress(operation, elapsed)
+                    if not operation.recognised and operation.word not in words:
+                        words.add(operation.word)
+                        self._observer.warn(
+                            f"{self._api.title} gives {offer} the status {operation.word!r}, which nobody knows; "
+                            "it counts as running."
+                        )
+                except (PublishingError, SignInFailed) as error:
+                    why = weather.bear(error, clock.monotonic())
+                    if why:
+                        raise self._unreadable(offer, launch, error, why) from error
+                    retry_after = getattr(error, "retry_after", None)
+                    if weather.worth_telling(clock.monotonic()):
+                        mendable = isinstance(error, Refused) and not isinstance(error, NotFound)
+                        tell = self._observer.warn if mendable or weather.count > 1 else self._observer.note
+                        tell(f"{error} The operation goes on; asking again.")
+                if launch.status.ended or (not wait and weather.count == 0):
+                    return launch
+                left = deadline - clock.monotonic()
+                if left <= 0:
+                    raise StillRunning(
+                        f"The time for {offer} is up, and its go-live is still running "
+                        f"(operation {launch.operation_id})",
+                        next_step=f"{RESUME} A longer custom timeout for create and update waits longer.",
+                        launch=launch,
+                    )
+                if not wait and weather.count > 2:
+                    self._observer.warn(f"The go-live of {offer} could not be read; the next `pulumi up` asks again.")
+                    return launch
+                delay = self._schedule.delay(
+                    clock.monotonic() - started, chance=clock.chance(), retry_after=retry_after
+                )
+                if weather.refused or (not wait and weather.count):
+                    delay = backoff(weather.count, chance=clock.chance(), retry_after=retry_after)
+                clock.sleep(min(delay, left))
+        except Interrupted:
+            raise StillRunning(
+                f"The run was cancelled; the go-live of {offer} goes on (operation {launch.operation_id})",
+                next_step=RESUME,
+                launch=launch,
+            ) from None
+
+    def _operation(self, offer: OfferKey, launch: Launch, weather: _Weather) -> Operation:
+        """One reading of the launch's operation; where its own address knows nothing, the list may."""
+        operation_id = launch.operation_id or ""
+        try:
+            return self._api.operation(offer, operation_id)
+        except NotFound:
+            go_lives = [item for item in self._api.operations(offer) if item.kind is Kind.GO_LIVE]
+            listed = [item for item in go_lives if same(item.id, operation_id)]
+            # Only one runs at a time: the first that changed since this one was submitted is this one. A list that
+            # lags behind may show an older one as running still.
+            first = since(launch.submitted_at, go_lives)[-1:]
+            for found in (listed, first):
+                if found:
+                    return found[0]
+            weather.nowhere(self._clock.monotonic())
+            raise
+
+    def _unreadable(
+        self, offer: OfferKey, launch: Launch, error: OfferGoLiveError, why: str
+    ) -> LaunchUnknown | StillRunning:
+        cause = error if isinstance(error, PublishingError) else None
+        if why == "lost":
+            return LaunchUnknown(
+                f"{self._api.title} does not know the go-live of {offer} any more (operation {launch.operation_id}) "
+                "and lists none that runs",
+                next_step="See in the portal what became of it. The next `pulumi up` looks the offer up afresh, and "
+                "submits it when nothing is found.",
+                launch=replace(launch, status=Status.NOT_STARTED, operation_id=None, submitted_at=None),
+            )
+        return StillRunning(
+            f"The go-live of {offer} was submitted, but its state could not be read {why} (operation "
+            f"{launch.operation_id}): {error.what}",
+            next_step=" ".join(part for part in (error.next_step, RESUME) if part),
+            launch=launch,
+            cause=cause,
+        )
+
+
+class _Weather:
+    """How long the present run of unreadable answers lasts, and when it is too long."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.count = 0
+        self.refused = 0
+        self._told_at: float | None = None
+        self._nowhere_since: float | None = None
+
+    def clear(self) -> None:
+        self.count = self.refused = 0
+        self._told_at = self._nowhere_since = None
+
+    def nowhere(self, now: float) -> None:
+        """The operation's address and the list both say, readably, that there is no such operation."""
+        if self._nowhere_since is None:
+            self._nowhere_since = now
+
+    def bear(self, error: OfferGoLiveError, now: float) -> str:
+        """Why the wait must end, in words; empty while it goes on. "Cannot be read" is not "failed"."""
+        self.count += 1
+        if isinstance(error, SignInFailed) and not error.transient:
+            return "without a sign-in"
+        if isinstance(error, (Unauthorized, Forbidden)):
+            self.refused += 1
+            return "with this identity" if self.refused > 2 else ""
+        self.refused = 0
+        if not isinstance(error, NotFound):
+            self._nowhere_since = None
+        if self._nowhere_since is not None and now - self._nowhere_since > self._limits.lost:
+            return "lost"
+        return ""
+
+    def worth_telling(self, now: float) -> bool:
+        """Whether people should hear of it (again): at first, and then once in a long while."""
+        told = self._told_at is not None and now - self._told_at < self._limits.unreadable
+        self._told_at = self._told_at if told else now
+        return not told
