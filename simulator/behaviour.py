@@ -160,6 +160,8 @@ class Behaviour(_Strict):
     listing_order: Literal["newest", "oldest"] = "newest"  # [I]
     listing_lag_seconds: float = Field(default=0.0, ge=0)
     listing_lag_reads: int = Field(default=0, ge=0)
+    listing_id: Literal["guid", "dollar"] = "guid"  # [D sample]; the pages disagree on what an id is
+    slot_lag_seconds: float = Field(default=0.0, ge=0)  # production still shows what was live before [G]
     fresh_404_reads: int = Field(default=0, ge=0)  # a new operation is unknown for so many reads [G]
     fresh_404_seconds: float = Field(default=0.0, ge=0)
 

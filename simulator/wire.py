@@ -135,7 +135,7 @@ def submission(offer: Offer, op: Operation, running: bool, now: float) -> dict[s
     golive = op.kind == "golive"
     at = op.accepted_at if op.ended_at is None or running else op.ended_at
     body = {
-        "id": op.id,
+        "id": _dollar_id(op, b.slot_golive if golive else b.slot_publish) if b.listing_id == "dollar" else op.id,
         "offerId": op.offer_id,
         "offerVersion": op.content.version,
         "offerTypeId": offer.offer_type_id,
@@ -205,8 +205,7 @@ def location_headers(offer: Offer, op: Operation, base_url: str) -> list[tuple[s
     if b.location_header == "none":
         return []
     if b.location_id == "dollar" and op.kind != "cancel":
-        slot = b.location_slot
-        path = f"/api/operations/{op.publisher_id}${op.offer_id}${op.content.version}${slot}"
+        path = f"/api/operations/{_dollar_id(op, b.location_slot)}"
     else:
         path = f"/api/publishers/{op.publisher_id}/offers/{op.offer_id}/operations/{op.id}"
     if b.location_api_version:
@@ -217,6 +216,11 @@ def location_headers(offer: Offer, op: Operation, base_url: str) -> list[tuple[s
         path = base_url.rstrip("/") + path
     names = ("Location", "Operation-Location") if b.location_header == "both" else (b.location_header,)
     return [(name, path) for name in names]
+
+
+def _dollar_id(op: Operation, slot: str) -> str:
+    """Of offers that were not migrated [D-new]: another operation on the same version has the same."""
+    return f"{op.publisher_id}${op.offer_id}${op.content.version}${slot}"
 
 
 def normalised(word: str) -> str:

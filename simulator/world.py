@@ -653,6 +653,12 @@ class World:
     def slot(self, publisher_id: str, offer_id: str, slot: SlotName) -> tuple[Offer, Content]:
         offer = self.offer(publisher_id, offer_id)
         content: Content | None = getattr(offer, slot)
+        late = self.clock.now() - offer.behaviour.slot_lag_seconds
+        for operation in reversed(offer.submissions if slot == "production" else []):
+            if operation.kind == "golive" and operation.ending == "succeeded":
+                shown_late = operation.ended_at is not None and operation.ended_at > late
+                content = operation.replaced if shown_late else content
+                break
         if content is None:
             raise Refusal(404, "NotFound", no_slot_message(publisher_id, offer_id, slot))
         return offer, content

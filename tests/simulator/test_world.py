@@ -302,3 +302,11 @@ def test_two_changes_of_a_draft_at_one_moment_have_two_etags() -> None:
         portal.world.put_offer("contoso", "vm", offer_type_id="t", definition={}, if_match="*")
         stamps.add(portal.world.offer("contoso", "vm").stamp)
     assert len(stamps) == 3
+
+
+def test_production_shows_what_was_live_before_while_its_slot_lags_behind() -> None:
+    portal = Portal(mode="at once", slot_lag_seconds=20)
+    portal.golive()
+    assert portal.world.slot("contoso", "vm", "production")[1].version == 6
+    portal.clock.advance(21)
+    assert portal.world.slot("contoso", "vm", "production")[1].version == 7

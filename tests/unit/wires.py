@@ -161,6 +161,9 @@ def meant_by(world: World, operation_id: str) -> list[WorldOperation]:
     """The operations of the world that an operation's id may stand for, in the words of any of the APIs."""
     submission, _, job = operation_id.partition("#")
     offer = world.offer("contoso", "vm")
+    if "$" in submission:
+        version = int(submission.split("$")[2])
+        return [each for each in offer.operations if each.kind == "golive" and each.content.version == version]
     if "/" not in submission:
         return [world.find_operation(submission)[1]]
     if job:
