@@ -23,7 +23,7 @@ import pyte
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "images" / "up.svg"
-COLUMNS, LINES = 165, 40
+COLUMNS, LINES = 176, 40
 PATIENCE = 300.0
 
 COLOURS = {
@@ -77,7 +77,7 @@ def drawn(frame: Frame) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" role="img" '
         'font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, \'DejaVu Sans Mono\', monospace" font-size="14">',
-        "<title>pulumi up: two offers going live</title>",
+        "<title>pulumi up: offers going live</title>",
         f'<rect width="100%" height="100%" rx="8" fill="{BACKGROUND}"/>',
     ]
     for number, line in enumerate(frame):

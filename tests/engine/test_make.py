@@ -146,7 +146,7 @@ def test_up_in_a_pipeline(copy: Path, pulumi_folder: Path) -> None:
             folder.chmod(0o755)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "+ 3 created" in done.stdout
+    assert "+ 5 created" in done.stdout
     assert "\x1b" not in done.stdout + done.stderr
     assert tracked_changes(copy) == []
     assert [path.name for path in copy.iterdir() if path.name not in {name.name for name in (CHECKOUT).iterdir()}] == []

@@ -37,5 +37,5 @@ def test_a_frame_tells_something_when_offers_are_under_way() -> None:
 
 def test_the_committed_picture_is_whole() -> None:
     texts = [each.text or "" for each in ElementTree.parse(picture.PICTURE).iter(TEXT)]
-    assert sum("OfferGoLive" in text for text in texts) == 2
+    assert sum("OfferGoLive" in text for text in texts) == 4
     assert any("%" in text for text in texts)
