@@ -91,7 +91,7 @@ def _model() -> type[BaseModel]:
         wait: Annotated[bool, BeforeValidator(_wait)] = True
         api: Annotated[Api | None, BeforeValidator(_api)] = None
 
-    assert tuple(Inputs.model_fields) == INPUT_NAMES
+    assert tuple(Inputs.model_fields) == INPUT_NAMES  # nosec B101
     return Inputs
 
 
