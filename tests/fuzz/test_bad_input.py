@@ -94,7 +94,12 @@ PORTAL = said(
         "submissionState": st.sampled_from(WORDS),
         "submissionType": st.sampled_from(WORDS),
         "slot": st.sampled_from(WORDS),
-        "id": st.one_of(st.sampled_from(["1", "contoso$vm$1$preview"]), texts()),
+        "id": st.one_of(
+            st.sampled_from(["1", "contoso$vm$1$preview", "product/1", "submission/1/2"]),
+            texts(),
+            texts().map(lambda text: f"submission/{text}/7"),
+        ),
+        "target": st.fixed_dictionaries({"targetType": st.sampled_from(["live", "preview"])}),
         "version": st.one_of(st.integers(), st.sampled_from([7, "7", 7.0, 10**400]), texts()),
         "offerVersion": st.one_of(st.integers(), texts()),
         "changedTime": st.one_of(DATES, texts()),
@@ -125,8 +130,24 @@ def told_well(error: OfferGoLiveError, longest: int = 5000) -> None:
     assert "canary" not in str(error) + repr(error)
 
 
-def ask(client: Any, say: Callable[[], bytes]) -> None:
-    portal = client(transport(lambda _method, _address: say()))
+GUID = "aaaaaaaa-0000-0000-0000-000000000001"
+LOOKED_UP = {
+    "/product?": {"value": [{"id": f"product/{GUID}", "type": "x", "identity": {"externalId": "vm"}}]},
+    "/products?": {"value": [{"id": GUID, "externalIDs": [{"type": "AzureOfferId", "value": "vm"}]}]},
+}
+
+
+def known_offer(address: str) -> bytes:
+    """What finds the offer by its name, where an API must look it up first; else nothing."""
+    for part, found in LOOKED_UP.items():
+        if part in address:
+            body = json.dumps(found).encode()
+            return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    return b""
+
+
+def ask(client: Any, say: Callable[[], bytes], first: Callable[[str], bytes] = lambda _: b"") -> None:
+    portal = client(transport(lambda _method, address: first(address) or say()))
     owned = [operation_id for operation_id in OPERATIONS if portal.owns(operation_id)]
     assert owned
     verbs: list[Callable[[], Any]] = [
@@ -156,6 +177,33 @@ def ask(client: Any, say: Callable[[], bytes]) -> None:
 @given(client=st.sampled_from(CLIENTS), answer=ANSWERS)
 def test_answers_of_the_portal(client: Any, answer: bytes) -> None:
     ask(client, lambda: answer)
+    ask(client, lambda: answer, known_offer)
+
+
+@examples(150)
+@given(
+    client=st.sampled_from(CLIENTS),
+    text=texts(),
+    slot=st.sampled_from(["live", "preview"]),
+    status=st.sampled_from([200, 202]),
+)
+def test_ids_and_words_of_a_list(client: Any, text: str, slot: str, status: int) -> None:
+    """Of the form that is read, but for the text in its midst."""
+    entries = [
+        {
+            "id": identity,
+            "target": {"targetType": slot},
+            "targets": [{"type": "Scope", "value": slot}],
+            "jobId": text,
+            **dict.fromkeys(
+                ("status", "result", "state", "substate", "submissionState", "jobStatus", "jobResult"), text
+            ),
+        }
+        for identity in (text, f"submission/{text}/7", f"{text}/7", f"1{text}")
+    ]
+    for body in ({"value": entries}, entries, *entries):
+        content = json.dumps(body).encode()
+        ask(client, lambda said=content: b"HTTP/1.1 %d OK\r\n\r\n" % status + said, known_offer)  # type: ignore[misc]
 
 
 @examples(300)

@@ -49,13 +49,14 @@ class _Response:
 
 @dataclass
 class Wire:
-    """What stands in for a `requests.Session`, and for the threads that the transport runs its requests on."""
+    """What stands in for a `BoundedSession`, and for the threads that the transport runs its requests on."""
 
     portal: InMemory
     clock: FakeClock
     faults: Faults = field(default_factory=Faults)
     asked: list[tuple[str, str]] = field(default_factory=list)
     timeout: float = 20.0
+    sent: bool = False  # as a `BoundedSession` knows it: the last request began to leave
 
     def run(self, request: Callable[[Any], Any], *, reads: bool) -> Any:
         return request(self)
@@ -64,12 +65,14 @@ class Wire:
         self.clock.before_step()
         self.clock.pass_by(0.01)
         self.asked.append((method, urlsplit(url).path))
+        self.sent = True
         if method == "POST":
             return self._submit(url, data or b"", headers)
         fault = self.faults.reads.pop(0) if self.faults.reads else ""
         if fault == "lost":
             raise requests.ConnectionError("connection reset")
         if fault == "not sent":
+            self.sent = False
             raise requests.ConnectTimeout("no connection")
         if fault == "unreadable":
             return self._response(200, b"<html>Hello.</html>")
@@ -81,6 +84,7 @@ class Wire:
     def _submit(self, url: str, body: bytes, headers: Mapping[str, str]) -> _Response:
         fault = self.faults.submits.pop(0) if self.faults.submits else ""
         if fault == "not sent":
+            self.sent = False
             raise requests.ConnectTimeout("no connection")
         if fault == "before":
             raise requests.ConnectionError("connection reset")

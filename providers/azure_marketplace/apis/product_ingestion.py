@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from providers.azure_marketplace.errors import Conflict, NotFound, PublishingError, Refused, Unanswered, Unreadable
 from providers.azure_marketplace.launch import instant
@@ -32,7 +32,7 @@ from providers.azure_marketplace.publishing import (
     Status,
 )
 from providers.azure_marketplace.reading import before_sending, every_item, object_of
-from providers.azure_marketplace.tolerant import Object, Objects, PlainText, Said, Text
+from providers.azure_marketplace.tolerant import Id, Label, Object, Objects, PlainText, Said, Text, text_of
 from providers.azure_marketplace.transport import Transport
 
 __all__ = ["ADVICE", "API", "AUDIENCE", "JOB_INTERVAL", "TITLE", "ProductIngestion"]
@@ -379,13 +379,18 @@ class _Target(Said):
     targettype: Text = ""
 
 
+def _submission_id(value: Any) -> str:
+    found = re.fullmatch(r"submission/[A-Za-z0-9_-]{1,100}/[A-Za-z0-9_-]{1,100}", text_of(value))
+    return found[0] if found else ""
+
+
 class _Submission(Said):
     """One entry of a list; the draft, and what has no number, is neither live nor preview."""
 
-    id: Text = ""
+    id: Annotated[str, BeforeValidator(_submission_id)] = ""
     target: Annotated[_Target, Object] = Field(default_factory=_Target)
-    status_word: Text = Field(default="", alias="status")
-    result: Text = ""
+    status_word: Label = Field(default="", alias="status")
+    result: Label = ""
     created: Text = ""
 
     @property
@@ -421,7 +426,7 @@ class _Submission(Said):
 class _Job(Said):
     """The configure-status. jobEnd is a placeholder or worse while it runs [D]: it is not read."""
 
-    jobid: Text = ""
+    jobid: Id = ""
     jobstatus: PlainText = ""
     jobresult: PlainText = ""
     errors: Annotated[list[Any], Objects] = Field(default_factory=list)
