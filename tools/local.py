@@ -15,9 +15,11 @@ import signal
 import socket
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tools import get_pulumi, processes
 from tools.get_pulumi import NotAvailable, say
@@ -282,6 +284,7 @@ def _quietly(command: list[str], folder: Path, environment: Mapping[str, str], g
 
 def run_to_its_end(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> int:
     """Runs it in the foreground. ^C reaches it from the terminal itself; TERM and HUP are passed on as one."""
+    terminal = _terminal_settings()
     process = subprocess.Popen(list(command), cwd=folder, env=environment)
 
     def interrupt(*_: object) -> None:
@@ -298,7 +301,18 @@ def run_to_its_end(command: Sequence[str], folder: Path, environment: Mapping[st
     finally:
         for sign, handler in before.items():
             signal.signal(sign, handler)
+    if code < 0 and terminal is not None:
+        # Pulumi draws on a raw terminal without a cursor, and was killed before it could set that right.
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, terminal)
+        print("\x1b[?25h")
     return code if code >= 0 else 128 - code
+
+
+def _terminal_settings() -> list[Any] | None:
+    try:
+        return termios.tcgetattr(sys.stdin)
+    except (termios.error, ValueError, OSError):  # no terminal, or no standard input at all
+        return None
 
 
 def recover(checkout: Checkout, program: str, environment: Mapping[str, str]) -> None:

@@ -56,7 +56,7 @@ from providers.azure_marketplace.publishing import (
     Status,
     same,
 )
-from providers.azure_marketplace.sight import Sight, covers, drifted, newer, since
+from providers.azure_marketplace.sight import Sight, covers, newer, since, stands
 
 __all__ = ["Action", "Forecast", "GoingLive", "Limits", "Observer", "Request", "Turns"]
 
@@ -193,7 +193,7 @@ class GoingLive:
         """
         left_behind: Launch | None = None
         if recorded and self._is_foreign(request, recorded):
-            if not request.changed and _stands(recorded, request):
+            if not request.changed and stands(recorded, request.pin):
                 return self._moved(request, recorded, deadline)
             left_behind = None if recorded.status.ended else recorded
             recorded = replace(recorded, operation_id=None) if recorded.status.ended else None
@@ -202,7 +202,7 @@ class GoingLive:
             if not launch.status.ended:
                 return launch
             if was_running or not request.changed:
-                concluded = self._conclude(request, launch, ours=not request.changed)
+                concluded = self._conclude(request, launch)
                 if concluded:
                     return concluded
             else:
@@ -210,8 +210,15 @@ class GoingLive:
                     f"The earlier go-live of {request.offer} ended as {launch.status.value}; it was for other inputs."
                 )
             recorded = launch
-        elif recorded and not request.changed and _stands(recorded, request):
-            return recorded
+        elif recorded and not request.changed:
+            if stands(recorded, request.pin):
+                return recorded
+            # A refresh saw the end of one that was begun for somebody else.
+            seen = recorded.adopted and recorded.status is Status.SUCCEEDED
+            concluded = self._conclude(request, recorded) if seen else None
+            if concluded:
+                return concluded
+        rounds = 0
         while True:
             launch, fresh = self._begin(request, recorded, deadline, left_behind)
             left_behind = None
@@ -224,11 +231,23 @@ class GoingLive:
             if not launch.status.ended:
                 return launch
             if ran or launch.status is Status.SUCCEEDED or not self._overtaken(request.offer, launch, deadline):
-                concluded = self._conclude(request, launch, ours=fresh)
+                concluded = self._conclude(request, launch)
                 if concluded:
                     return concluded
             # Another go-live came after it, or the preview has changed since it began: it is not what is wanted.
             recorded = launch
+            rounds += 1
+            if rounds > 2:
+                self._give_way(request.offer, rounds, deadline)
+
+    def _give_way(self, offer: OfferKey, rounds: int, deadline: float) -> None:
+        """Before a go-live that is not the wanted one is followed by yet another look: people are at work there."""
+        if self._clock.monotonic() >= deadline:
+            raise LaunchUnknown(
+                f"One go-live of {offer} came after another, none of them the wanted one, and the time is up",
+                next_step=RUN_AGAIN,
+            )
+        self._clock.sleep(backoff(rounds, chance=self._clock.chance()))
 
     def foresee(self, request: Request) -> Forecast:
         """What `bring_about` would do now, as far as it shows without the state; reads only.
@@ -243,7 +262,7 @@ class GoingLive:
             action, operation = Action.SUBMIT, None
         return Forecast(action, sight.preview, sight.live, operation)
 
-    def refreshed(self, offer: OfferKey, recorded: Launch) -> Launch | None:
+    def refreshed(self, offer: OfferKey, recorded: Launch, *, pin: str | None = None) -> Launch | None:
         """The recorded launch with the API's present truth in it; None when the offer is gone. Reads only."""
         deadline = self._clock.monotonic() + self._limits.patience
         sight = self._look(offer, deadline)
@@ -256,9 +275,14 @@ class GoingLive:
         launch = replace(recorded, live_version=sight.live_version, preview_version=sight.preview_version)
         running = sight.running(recorded)
         if running and recorded.status.ended:
-            # Started by hand in the portal, or by a run that died before it could record it.
-            return self._adopted(launch, running, sight)
+            # Started by hand in the portal, or by a run that died before it could record it. What was asked for
+            # without a pin has gone live before: whatever this one takes live is then nobody's to ask for again.
+            asked_for = pin is not None or not stands(recorded, pin)
+            return self._found(launch, running, sight, adopted=asked_for)
         if not recorded.operation_id or recorded.status.ended:
+            if stands(recorded, pin) and recorded.confirmed_live_version is None:
+                # The slot still showed what was live before when the operation ended.
+                return replace(launch, confirmed_live_version=_confirmed(pin, recorded, sight))
             return launch
         try:
             operation_id = recorded.operation_id
@@ -269,8 +293,9 @@ class GoingLive:
                 return launch
             operation = listed[0]
         seen = self._seen(launch, operation)
-        if seen.status is Status.SUCCEEDED:
-            return replace(seen, confirmed_live_version=sight.live_version)
+        if seen.status is Status.SUCCEEDED and not seen.adopted:
+            before = replace(seen, live_version=recorded.live_version)
+            return replace(seen, confirmed_live_version=_confirmed(pin, before, sight))
         return seen
 
     # Step 1: what is recorded
@@ -307,6 +332,10 @@ class GoingLive:
 
     def _resume(self, request: Request, recorded: Launch, deadline: float) -> tuple[Launch, bool]:
         """The recorded operation's end, or its present state when nobody waits; and whether it was found running."""
+        if request.changed:
+            # Begun for other inputs. It is waited for all the same, unless what is wanted now cannot come of it.
+            recorded = replace(recorded, adopted=True)
+            self._decide(request, recorded, self._look(request.offer, deadline))
         self._observer.note(f"Asking for the go-live of {request.offer} that an earlier run submitted.")
         return self._watched(request, recorded, deadline, wait=request.wait)
 
@@ -344,7 +373,7 @@ class GoingLive:
                 return self._already(sight, recorded), False
             if operation:
                 self._observer.note(f"Found a go-live of {request.offer} that is {operation.status.value}: adopted.")
-                return self._adopted(recorded, operation, sight), False
+                return self._found(recorded, operation, sight, adopted=True), False
             if left_behind:
                 raise LaunchRefused(
                     f"The go-live of {request.offer} that was submitted through another API (operation "
@@ -425,6 +454,10 @@ class GoingLive:
                 about="offer_version",
             )
         ended = self._ended_since(recorded, sight)
+        if ended is None and request.changed and not request.triggered:
+            # Another pin, or none any more: it asks for nothing new where that very preview is what went live last.
+            last = next(iter(sight.go_lives), None)
+            ended = last if last and last.status is Status.SUCCEEDED and covers(last, sight) else None
         if ended:
             return Action.ADOPT, ended
         if sight.preview is None:
@@ -533,7 +566,7 @@ class GoingLive:
                 self._observer.warn(f"{error} Looking whether the go-live has begun before anything is sent again.")
                 found = self._settled(offer, recorded, sight, error, deadline)
                 if found:
-                    return self._adopted(recorded, found, sight), True
+                    return self._found(recorded, found, sight, adopted=False), True
                 if sent >= self._limits.sends:
                     raise LaunchUnknown(
                         f"{offer} could not be submitted: {sent} tries, and none began",
@@ -544,7 +577,7 @@ class GoingLive:
                 found = self._running_after_all(offer, recorded, sight, error, deadline)
                 if found:
                     self._observer.note(f"{offer} is going live already: adopted.")
-                    return self._adopted(recorded, found, sight), False
+                    return self._found(recorded, found, sight, adopted=True), False
                 raise
             else:
                 self._observer.note(f"{offer} was submitted to go live.")
@@ -760,17 +793,20 @@ class GoingLive:
         return replace(
             launch,
             status=operation.status,
-            finished_at=(operation.changed_at or self._clock.now()) if ended else None,
+            finished_at=(operation.changed_at or operation.seen_at or self._clock.now()) if ended else None,
             live_links=operation.live_links or launch.live_links,
             preview_links=operation.preview_links or launch.preview_links,
         )
 
-    def _adopted(self, recorded: Launch | None, operation: Operation, sight: Sight) -> Launch:
-        if recorded and recorded.status is operation.status and same(recorded.operation_id, operation.id):
-            return replace(recorded, live_version=sight.live_version, preview_version=sight.preview_version)
+    def _found(self, recorded: Launch | None, operation: Operation, sight: Sight, *, adopted: bool) -> Launch:
+        itself = recorded and recorded.status is operation.status and same(recorded.operation_id, operation.id)
+        if recorded and itself and not operation.recurring:
+            known = replace(recorded, live_version=sight.live_version, preview_version=sight.preview_version)
+            return replace(known, adopted=adopted)
         launch = Launch(
             status=Status.RUNNING,
             operation_id=operation.id,
+            adopted=adopted,
             live_version=sight.live_version,
             preview_version=sight.preview_version,
             confirmed_live_version=recorded.confirmed_live_version if recorded else None,
@@ -790,28 +826,27 @@ class GoingLive:
             preview_links=recorded.preview_links if recorded else (),
         )
 
-    def _conclude(self, request: Request, launch: Launch, *, ours: bool) -> Launch | None:
+    def _conclude(self, request: Request, launch: Launch) -> Launch | None:
         """An ended launch with what the slots show now; None when it took something else live than is wanted.
 
         A failure or a cancellation is raised, with the launch to record: it is told once, and not submitted again by
         itself. A success stays one even if the slots cannot be read any more.
         """
         if launch.status is not Status.SUCCEEDED:
-            self._raise_ended(request.offer, launch)
+            self._raise_ended(request.offer, replace(launch, adopted=False))
         try:
             sight = self._look_at_the_end(request.offer, launch)
         except (PublishingError, SignInFailed, Interrupted) as error:
             self._observer.warn(f"{request.offer} went live, but its versions could not be read: {error}")
             return launch
-        if not ours:
-            operation = next((item for item in sight.operations if same(item.id, launch.operation_id)), None)
-            if operation and covers(operation, sight) is False:
-                return None
+        if launch.adopted and not self._is_wanted(request.pin, launch, sight):
+            return None
         return replace(
             launch,
+            adopted=False,
             live_version=sight.live_version,
             preview_version=sight.preview_version,
-            confirmed_live_version=sight.live_version,
+            confirmed_live_version=_confirmed(request.pin, launch, sight),
         )
 
     def _look_at_the_end(self, offer: OfferKey, launch: Launch) -> Sight:
@@ -824,6 +859,15 @@ class GoingLive:
                 return sight
             attempt += 1
             self._clock.sleep(backoff(attempt, chance=self._clock.chance(), longest=5.0))
+
+    def _is_wanted(self, pin: str | None, launch: Launch, sight: Sight) -> bool:
+        """Whether a go-live that was begun for somebody else took live what is wanted here."""
+        operation = next((item for item in sight.operations if same(item.id, launch.operation_id)), None)
+        if pin is None:
+            return operation is None or covers(operation, sight) is not False
+        if pin == sight.live_version or (operation and pin == operation.version):
+            return True
+        return sight.preview_version == pin and (operation is None or covers(operation, sight) is not False)
 
     def _raise_ended(self, offer: OfferKey, launch: Launch) -> NoReturn:
         reasons = self._reasons(offer, launch.operation_id or "")
@@ -876,6 +920,18 @@ class GoingLive:
         return backoff(attempt, chance=self._clock.chance(), retry_after=retry_after, longest=10.0)
 
 
+def _confirmed(pin: str | None, launch: Launch, sight: Sight) -> str | None:
+    """What is live since a launch succeeded, by number; None while the slot may still show what was live before.
+
+    launch: with what was live before. A slot that lags behind, taken at its word, would look like drift afterwards.
+    """
+    live = sight.live
+    if live is None or live.version in (pin, None) or live.version != launch.live_version:
+        return sight.live_version
+    changed = bool(live.changed_at and launch.submitted_at and live.changed_at >= launch.submitted_at)
+    return live.version if changed else None
+
+
 class _Weather:
     """How long the present run of unreadable answers lasts, and when it is too long."""
 
@@ -921,10 +977,3 @@ def _plausible(sight: Sight, before: Sight, recorded: Launch | None) -> list[Ope
     """What has begun since; without what ended with another version, which is an older one that is shown late."""
     new = sight.begun_since(before, recorded)
     return [item for item in new if not (item.status.ended and covers(item, before) is False)]
-
-
-def _stands(recorded: Launch, request: Request) -> bool:
-    """Whether a recorded launch has ended as wanted, and nothing has come between since."""
-    if recorded.status is not Status.SUCCEEDED:
-        return False
-    return not drifted(recorded, request.pin)

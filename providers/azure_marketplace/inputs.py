@@ -36,7 +36,7 @@ def _version(value: Any) -> Any:
         return None
     whole = isinstance(value, int) or (isinstance(value, float) and value == value // 1)
     if whole and not isinstance(value, bool):
-        if abs(value) > 2**53:
+        if abs(value) >= 2**53:
             raise ValueError("is too large for a number, whose last digits get lost on the way: write it as a text")
         value = str(int(value))
     if not isinstance(value, str) or not re.fullmatch(r"0|[1-9][0-9]{0,29}", value):
@@ -48,7 +48,8 @@ def _triggers(value: Any) -> Any:
     if value is None:
         return None
     if not isinstance(value, Mapping):
-        raise ValueError(f'must be a mapping such as {{"image": "1.2.3"}}, not {_shown(value)}')
+        # Not the value: it may be a secret.
+        raise ValueError(f'must be a mapping such as {{"image": "1.2.3"}}, not a {type(value).__name__}')
     for key in value:
         if not isinstance(key, str):
             raise ValueError(f"must have texts as keys, not {_shown(key)}")

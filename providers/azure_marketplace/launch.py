@@ -20,15 +20,18 @@ class Launch:
     """What became of one request to go live, as far as it is known.
 
     operation_id: None where nothing had to be submitted (what was wanted was live already).
+    adopted: the operation was begun for somebody else, or for an earlier request: how it ends does not yet say that
+    what is wanted is live. False again once that is found to be so.
     submitted_at, finished_at: UTC; submitted_at by the API's clock where it told it.
     live_version, preview_version: what the two slots held when they were last read.
-    confirmed_live_version: what production showed when our operation ended. A refresh never overwrites it:
+    confirmed_live_version: what production shows since our operation ended; None until it is seen. Never overwritten:
     the difference to `live_version` is the drift. (How the portal numbers production is a guess, so the pin
     itself cannot serve for that.)
     """
 
     status: Status
     operation_id: str | None = None
+    adopted: bool = False
     live_version: str | None = None
     preview_version: str | None = None
     confirmed_live_version: str | None = None
@@ -41,6 +44,7 @@ class Launch:
         """As JSON-like values: dates in ISO 8601, UTC; links as `{"text", "uri"}`."""
         return {
             "operation_id": self.operation_id,
+            "adopted": self.adopted,
             "status": self.status.value,
             "live_version": self.live_version,
             "preview_version": self.preview_version,
@@ -61,6 +65,7 @@ class Launch:
         return cls(
             status=status,
             operation_id=_text(outputs.get("operation_id")),
+            adopted=outputs.get("adopted") is True,
             live_version=_text(outputs.get("live_version")),
             preview_version=_text(outputs.get("preview_version")),
             confirmed_live_version=_text(outputs.get("confirmed_live_version")),

@@ -30,6 +30,8 @@ class OfferGoLive(Resource, module="azuremarketplace", name="OfferGoLive"):
     api: pulumi.Output[str | None]
     operation_id: pulumi.Output[str | None]
     """What the API finds the go-live by; None where nothing had to be submitted."""
+    adopted: pulumi.Output[bool]
+    """Whether a go-live that is not over was begun for somebody else, or for an earlier request."""
     status: pulumi.Output[str]
     """notStarted, running, succeeded, failed or canceled."""
     live_version: pulumi.Output[str | None]
@@ -37,7 +39,7 @@ class OfferGoLive(Resource, module="azuremarketplace", name="OfferGoLive"):
     preview_version: pulumi.Output[str | None]
     """The version that stands in preview."""
     confirmed_live_version: pulumi.Output[str | None]
-    """The version that was live when the operation ended; a pinned offer that shows another has drifted."""
+    """The version that is live since the operation ended; a pinned offer that shows another has drifted."""
     submitted_at: pulumi.Output[str | None]
     """ISO 8601, UTC."""
     finished_at: pulumi.Output[str | None]
@@ -68,6 +70,9 @@ class OfferGoLive(Resource, module="azuremarketplace", name="OfferGoLive"):
         api: the publishing API that the offer belongs to; else the stack's `azuremarketplace:api`.
         opts: `custom_timeouts` bound the wait (24 h without them).
         """
+        if isinstance(triggers, Mapping) and not all(isinstance(key, str) for key in triggers):
+            # Pulumi's serialiser would say so with a traceback, long before `check`.
+            raise pulumi.RunError(f'triggers of {resource_name!r} must have texts as keys, as in {{"image": "1.2.3"}}')
         inputs = (publisher_id, offer_id, offer_version, triggers, wait, api)
         super().__init__(
             OfferGoLiveProvider(),

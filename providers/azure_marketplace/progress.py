@@ -59,19 +59,21 @@ class Narrator:
 
 
 def line(operation: Operation, elapsed: float) -> str:
-    """`Certification (step 2 of 6), 40 %, usually ~2-3 days, 3 h 12 min so far`."""
+    """`Step 2 of 6, 40 %, 3 h 12 min so far: Certification, usually ~2-3 days`.
+
+    What changes comes first: Pulumi cuts a row at the terminal's right edge, where step names are often out of sight.
+    """
     step = _current(operation)
     if operation.status.ended or step is None:
         return (
             f"Go-live {operation.status.value}, {duration(elapsed)} {'in all' if operation.status.ended else 'so far'}"
         )
-    parts = [f"{step.name} (step {operation.steps.index(step) + 1} of {len(operation.steps)})"]
+    numbers = [f"Step {operation.steps.index(step) + 1} of {len(operation.steps)}"]
     if step.percent is not None:
-        parts.append(f"{step.percent} %")
-    if step.estimate:
-        parts.append(f"usually {step.estimate}")
-    parts.append(f"{duration(elapsed)} so far")
-    return ", ".join(parts)
+        numbers.append(f"{step.percent} %")
+    numbers.append(f"{duration(elapsed)} so far")
+    usually = f", usually {step.estimate}" if step.estimate else ""
+    return f"{', '.join(numbers)}: {step.name}{usually}"
 
 
 def duration(seconds: float) -> str:

@@ -39,10 +39,10 @@ from providers.azure_marketplace.going_live import GoingLive, Limits, Request
 from providers.azure_marketplace.inputs import INPUT_NAMES, failures_of, normalised
 from providers.azure_marketplace.launch import OUTPUT_NAMES, Launch
 from providers.azure_marketplace.progress import Narrator
-from providers.azure_marketplace.publishing import OfferKey, Status
+from providers.azure_marketplace.publishing import OfferKey
 from providers.azure_marketplace.session import Session
 from providers.azure_marketplace.settings import NAMESPACE
-from providers.azure_marketplace.sight import drifted
+from providers.azure_marketplace.sight import stands
 
 __all__ = ["OfferGoLiveProvider"]
 
@@ -88,9 +88,8 @@ class OfferGoLiveProvider(ResourceProvider):
         replaces = [name for name in _IDENTITY if _differ(old, new, name)]
         changed = any(_differ(old, new, name) for name in ("offer_version", "triggers", "api"))
         recorded = Launch.from_outputs(_olds)
-        unfinished = recorded is None or recorded.status is not Status.SUCCEEDED
-        adrift = recorded is not None and drifted(recorded, old.get("offer_version"))
-        return DiffResult(changes=bool(replaces) or changed or unfinished or adrift, replaces=replaces)
+        as_wanted = recorded is not None and stands(recorded, old.get("offer_version"))
+        return DiffResult(changes=bool(replaces) or changed or not as_wanted, replaces=replaces)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         inputs = normalised(_given(props))
@@ -120,7 +119,7 @@ class OfferGoLiveProvider(ResourceProvider):
         offer = _offer(inputs)
         try:
             rule, _ = self._rule(inputs)
-            launch = rule.refreshed(offer, recorded)
+            launch = rule.refreshed(offer, recorded, pin=inputs.get("offer_version"))
         except OfferGoLiveError as error:
             raise dynamic_host.Failed(f"{offer} could not be refreshed. {error}") from None
         if launch is None:

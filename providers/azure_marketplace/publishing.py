@@ -97,7 +97,8 @@ class Operation:
     id: what the client finds the operation by; opaque to everybody else; stands in users' state. What follows a `#`
     helps the client to watch it, and is no part of what it is (see `same`).
     version: the version that it takes (or took) live, numbered as the preview slot is; None where not told.
-    changed_at: when the API last changed it (UTC); None where not told.
+    recurring: the API gives this id again to a later operation of the same offer.
+    changed_at: when the API last changed it (UTC); None where not told. seen_at: the API's own clock when it told this.
     word: the API's own word for the status. recognised: False for a word nobody knows; it counts as running.
     retry_after: seconds that the API wants to be left alone before it is asked again.
     """
@@ -108,7 +109,9 @@ class Operation:
     word: str = ""
     recognised: bool = True
     version: str | None = None
+    recurring: bool = False
     changed_at: datetime | None = None
+    seen_at: datetime | None = None
     steps: tuple[Step, ...] = ()
     messages: tuple[Message, ...] = ()
     live_links: tuple[Link, ...] = ()

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from providers.azure_marketplace.launch import Launch
 from providers.azure_marketplace.publishing import Kind, Operation, Slot, Status, same
 
-__all__ = ["Sight", "covers", "drifted", "newer", "since"]
+__all__ = ["Sight", "covers", "newer", "since", "stands"]
+
+_A_SECOND = timedelta(seconds=1)
+"""What is recorded, and the clocks of the APIs in an answer's Date, know no fractions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Sight:
         if found is None or recorded is None or not recorded.status.ended:
             return found
         older = found.changed_at and recorded.submitted_at and found.changed_at < recorded.submitted_at
-        return None if same(found.id, recorded.operation_id) or older else found
+        return None if _is_recorded(found, recorded) or older else found
 
     def lags_behind(self, ended: Launch) -> bool:
         """Whether it was seen before the end of a launch that is known to have ended."""
@@ -58,14 +61,12 @@ class Sight:
 
     def begun_since(self, before: Sight, recorded: Launch | None) -> list[Operation]:
         """What the list shows that it did not show before, and that is not just an older operation shown late."""
-        known = [operation.id for operation in before.operations]
         submitted_at = recorded.submitted_at if recorded else None
-        if recorded and recorded.operation_id:
-            known.append(recorded.operation_id)
         return [
             operation
             for operation in self.operations
-            if not any(same(operation.id, one) for one in known)
+            if not any(_is_one(operation, known) for known in before.operations)
+            and not (recorded and _is_recorded(operation, recorded))
             and not (submitted_at and operation.changed_at and operation.changed_at < submitted_at)
         ]
 
@@ -107,13 +108,27 @@ def newer(recorded: Launch | None, go_lives: Sequence[Operation]) -> Sequence[Op
     if recorded is None:
         return go_lives
     for index, operation in enumerate(go_lives):
-        if same(operation.id, recorded.operation_id):
+        if _is_recorded(operation, recorded):
             return go_lives[:index]
     if recorded.operation_id is None:
         return since(recorded.finished_at, go_lives) if recorded.finished_at else go_lives
     # The recorded one may stand in the list under another name (`$`-separated ids against GUIDs): of those that
     # changed since it was submitted, the oldest is itself.
     return since(recorded.submitted_at, go_lives)[:-1]
+
+
+def _is_recorded(operation: Operation, recorded: Launch) -> bool:
+    """Whether an operation is the recorded one, and not a later one that was given the same id."""
+    if not same(operation.id, recorded.operation_id):
+        return False
+    ended = recorded.finished_at if recorded.status.ended else None
+    return not (operation.recurring and ended and operation.changed_at and operation.changed_at > ended + _A_SECOND)
+
+
+def _is_one(operation: Operation, known: Operation) -> bool:
+    if not same(operation.id, known.id):
+        return False
+    return not (operation.recurring and known.status.ended and operation.changed_at != known.changed_at)
 
 
 def since(moment: datetime | None, go_lives: Sequence[Operation]) -> list[Operation]:
@@ -123,12 +138,15 @@ def since(moment: datetime | None, go_lives: Sequence[Operation]) -> list[Operat
     return [item for item in go_lives if item.changed_at is not None and item.changed_at >= moment]
 
 
-def drifted(recorded: Launch, pin: str | None) -> bool:
-    """Whether production, of a pinned offer, shows another version than it did when our operation ended.
+def stands(recorded: Launch, pin: str | None) -> bool:
+    """Whether a recorded launch has ended as wanted, and nothing has come between since.
 
-    The numbers of different slots are never compared for this; only a production that shows the pinned number itself
-    is taken for what was wanted, should the slot have lagged behind the end of the operation.
+    A pinned offer has drifted when production shows another version than it did when our operation ended. The numbers
+    of different slots are never compared for this; only a production that shows the pinned number itself is taken for
+    what was wanted, should the slot have lagged behind the end of the operation.
     """
-    if pin is None or recorded.confirmed_live_version is None:
+    if recorded.status is not Status.SUCCEEDED or recorded.adopted:
         return False
-    return recorded.live_version not in (recorded.confirmed_live_version, pin)
+    if pin is None or recorded.confirmed_live_version is None:
+        return True
+    return recorded.live_version in (recorded.confirmed_live_version, pin)

@@ -17,7 +17,7 @@ from tools.simulator_process import Running
 NewSimulator = Callable[..., Running]
 OUTPUTS = {
     *("operation_id", "status", "live_version", "preview_version", "submitted_at", "finished_at"),
-    *("live_links", "preview_links", "confirmed_live_version"),
+    *("live_links", "preview_links", "confirmed_live_version", "adopted"),
 }
 
 
@@ -181,6 +181,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "slash": ({"offer_id": "a/b"}, "offer_id must be an id"),
     "version": ({"offer_version": "7.5"}, "offer_version must be a whole number"),
     "version_list": ({"offer_version": [7]}, "offer_version must be a whole number"),
+    "huge": ({"offer_version": 2**53 + 1}, "too large for a number"),
     "triggers": ({"triggers": "x"}, "triggers must be a mapping"),
     "wait": ({"wait": "yes"}, "wait must be true or false"),
     "api": ({"api": "cpp"}, "api must be one of"),
@@ -251,6 +252,27 @@ def test_a_custom_timeout_ends_the_wait_and_the_next_up_resumes(
     resumed = project.up()
     assert resumed.code == 0, resumed.text
     assert len(golives(portal)) == 1
+
+
+def test_an_older_go_live_does_not_answer_a_request_whose_wait_for_it_was_cut_short(
+    project: Project, start: Callable[..., Running]
+) -> None:
+    portal = start(vm={"behaviour": {"mode": "held"}})
+    assert declare(project, vm=offer(offer_version=7, wait=False)).up().code == 0
+    control(portal, "POST", f"/offers/{VM}/preview", {"version": 8})
+    cut_short = declare(project, vm=offer(offer_version=8, timeout="2s")).up()
+    assert "The time for contoso/vm is up" in cut_short.text
+    assert project.resource("vm")["outputs"]["adopted"] is True
+
+    control(portal, "POST", f"/operations/{golives(portal)[0]['id']}/finish")
+    control(portal, "PATCH", f"/offers/{VM}/behaviour", {"mode": "by time"})
+    resumed = project.up()
+
+    assert resumed.code == 0, resumed.text
+    assert project.resource("vm")["outputs"]["live_version"] == "8"
+    assert project.resource("vm")["outputs"]["adopted"] is False
+    assert len(golives(portal)) == 2
+    assert project.up().changes == {"same": 2}
 
 
 def test_drift_shows_after_a_refresh(project: Project, start: Callable[..., Running]) -> None:

@@ -14,8 +14,8 @@ from providers.azure_marketplace.errors import LaunchError, OfferGoLiveError
 from providers.azure_marketplace.going_live import GoingLive, Limits, Request, Turns
 from providers.azure_marketplace.launch import Launch
 from providers.azure_marketplace.polling import Schedule
-from providers.azure_marketplace.publishing import PublishingApi, Status
-from providers.azure_marketplace.sight import drifted
+from providers.azure_marketplace.publishing import PublishingApi
+from providers.azure_marketplace.sight import stands
 from tests.unit.worlds import OFFER, FakeClock, Killed, Told
 
 DAY = 24 * 3600.0
@@ -47,7 +47,7 @@ class Stack:
         old = self.state or {}
         triggered = bool(self.state) and old["triggers"] != self.triggers
         changed = triggered or (bool(self.state) and old["pin"] != self.pin)
-        if recorded and not changed and recorded.status is Status.SUCCEEDED and not drifted(recorded, self.pin):
+        if recorded and not changed and stands(recorded, self.pin):
             return None
         self.clock.pass_by(2.0)  # nothing of Pulumi's starts faster
         steps = iter(range(kill_before_step or 0))
@@ -79,7 +79,7 @@ class Stack:
         if self.state is None or recorded is None:
             return
         rule = self.rule(self.new_api(), self.clock, self.told)
-        seen = rule.refreshed(OFFER, recorded)
+        seen = rule.refreshed(OFFER, recorded, pin=self.pin)
         self.state = None if seen is None else {**self.state, **seen.to_outputs()}
 
     def _record(self, launch: Launch) -> None:

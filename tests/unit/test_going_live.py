@@ -382,3 +382,173 @@ def test_a_failure_that_a_lagging_list_shows_as_running_does_not_hide_the_go_liv
     assert stack.launch
     assert stack.launch.operation_id == latest.id
     assert accepted(world) == 1
+
+
+def test_a_pin_that_is_set_while_another_version_goes_live_is_refused_at_once() -> None:
+    stack, world, _, clock = stack_on(seconds=7200)
+    stack.wait = False
+    stack.up()
+    stack.pin, stack.wait = "8", True
+
+    assert isinstance(stack.up(), LaunchRefused)
+
+    assert clock.seconds < 60
+    assert status_of(stack) is Status.RUNNING
+    assert accepted(world) == 1
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_an_older_go_live_does_not_answer_a_request_whose_wait_for_it_was_cut_short(wait: bool) -> None:
+    stack, world, _, clock = stack_on(seconds=600)
+    stack.wait = False
+    stack.up()
+    world.put_in_preview("contoso", "vm")  # 8, while 7 is going live
+    stack.pin, stack.wait = "8", wait
+    stack.up(timeout=10)  # waits for 7 to end, and is cut short
+    clock.pass_by(600)
+
+    stack.wait = True
+    assert stack.up() is None
+
+    assert world.offer("contoso", "vm").production.version == 8  # type: ignore[union-attr]
+    assert accepted(world) == 2
+    assert stack.launch
+    assert not stack.launch.adopted
+
+
+def test_an_adopted_go_live_of_an_older_preview_does_not_count_after_an_interruption_either() -> None:
+    stack, world, _, clock = stack_on(seconds=600)
+    world.golive("contoso", "vm", by="portal")
+    world.put_in_preview("contoso", "vm")
+    stack.up(timeout=10)
+    clock.pass_by(600)
+
+    assert stack.up() is None
+
+    assert world.offer("contoso", "vm").production.version == 8  # type: ignore[union-attr]
+    assert accepted(world) == 1
+
+
+def test_another_version_that_somebody_took_live_by_hand_is_never_taken_for_the_pinned_one() -> None:
+    stack, world, _, clock = stack_on(seconds=600)
+    stack.pin = "7"
+    stack.up()
+    world.put_in_preview("contoso", "vm")
+    world.golive("contoso", "vm", by="portal")
+    stack.refresh()  # sees it running
+    clock.pass_by(600)
+    stack.refresh()  # sees its end
+
+    assert isinstance(stack.up(), LaunchRefused)
+    assert accepted(world) == 1
+
+
+def test_what_somebody_took_live_by_hand_asks_for_nothing_more_where_nothing_is_pinned() -> None:
+    stack, world, _, clock = stack_on(seconds=600)
+    stack.up()
+    world.put_in_preview("contoso", "vm")
+    world.golive("contoso", "vm", by="portal")
+    stack.refresh()
+    world.put_in_preview("contoso", "vm")  # 9, which nobody asked for yet
+    clock.pass_by(600)
+
+    assert stack.up() is None
+    assert accepted(world) == 1
+
+
+@pytest.mark.parametrize("numbering", [False, True])
+def test_a_pin_that_comes_or_goes_submits_nothing_while_that_very_version_is_live(numbering: bool) -> None:
+    stack, world, _, _ = stack_on(golive_bumps_version=numbering)
+    stack.up()
+
+    stack.pin = "7"
+    assert stack.up() is None
+    stack.pin = None
+    assert stack.up() is None
+
+    assert accepted(world) == 1
+    assert status_of(stack) is Status.SUCCEEDED
+
+
+def test_a_pin_that_goes_takes_live_what_came_into_preview_since() -> None:
+    stack, world, _, clock = stack_on()
+    stack.pin = "7"
+    stack.up()
+    clock.pass_by(60)
+    world.put_in_preview("contoso", "vm")
+
+    stack.pin = None
+    assert stack.up() is None
+
+    assert world.offer("contoso", "vm").production.version == 8  # type: ignore[union-attr]
+    assert accepted(world) == 2
+
+
+@pytest.mark.parametrize("numbering", [False, True])
+def test_a_production_slot_that_lags_behind_is_no_drift_and_no_reason_to_submit_again(numbering: bool) -> None:
+    clock = FakeClock()
+    world = world_with(clock, golive_bumps_version=numbering)
+    api = WorldApi(world, clock, slot_lag=20)
+    stack = Stack(lambda: api, clock, pin="7")
+    stack.up()
+
+    for _ in range(3):
+        clock.pass_by(15)
+        stack.refresh()
+        assert stack.up() is None
+
+    assert accepted(world) == 1
+    assert stack.launch
+    assert stack.launch.confirmed_live_version == stack.launch.live_version
+
+
+def test_drift_shows_on_a_portal_whose_production_slot_lags_behind() -> None:
+    clock = FakeClock()
+    world = world_with(clock)
+    api = WorldApi(world, clock, slot_lag=20)
+    stack = Stack(lambda: api, clock, pin="7")
+    stack.up()
+    clock.pass_by(60)
+    stack.refresh()
+    world.put_in_preview("contoso", "vm")
+    world.golive("contoso", "vm", by="portal")
+    clock.pass_by(600)
+    stack.refresh()
+
+    assert isinstance(stack.up(), LaunchRefused)
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_go_live_that_has_the_id_of_an_earlier_one_is_found_after_a_kill(ended: bool) -> None:
+    clock = FakeClock()
+    world = world_with(clock)
+    api = WorldApi(world, clock, recurring_ids=True)
+    stack = Stack(lambda: api, clock)
+    stack.up()
+    clock.pass_by(3600)
+    stack.triggers += 1
+    world.golive("contoso", "vm")  # by a run that was killed after its POST
+    clock.pass_by(61 if ended else 10)
+
+    assert stack.up() is None
+
+    assert accepted(world) == 2
+    assert status_of(stack) is Status.SUCCEEDED
+
+
+@pytest.mark.parametrize("fault", ["before", "after"])
+@pytest.mark.parametrize("seconds", [0, 60])
+def test_a_lost_answer_is_told_from_an_earlier_go_live_of_the_same_id(fault: str, seconds: float) -> None:
+    clock = FakeClock()
+    world = world_with(clock, seconds=seconds)
+    api = WorldApi(world, clock, recurring_ids=True)
+    stack = Stack(lambda: api, clock)
+    stack.up()
+    clock.pass_by(3600)
+    stack.triggers += 1
+    api.faults.submits = [fault]
+
+    assert stack.up() is None
+
+    assert accepted(world) == 2
+    assert status_of(stack) is Status.SUCCEEDED

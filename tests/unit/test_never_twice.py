@@ -2,8 +2,8 @@
 
 Hypothesis makes up histories of one stack and one offer: runs that are killed before any request, answers that are
 lost, lists that lag behind, people who publish by hand. The world counts the go-lives that it accepted. All this runs
-on each of the three APIs: the real client, over the simulator's handlers. The last tests take the proof's teeth out of
-the rule, one by one, and see that the proof notices, on each of the three.
+for the rule alone, and on each of the three APIs: the real client, over the simulator's handlers. The last tests take
+the proof's teeth out of the rule, one by one, and see that the proof notices.
 """
 
 from __future__ import annotations
@@ -28,13 +28,18 @@ from hypothesis.stateful import (
 from providers.azure_marketplace.errors import LaunchRefused, LaunchUnknown, PublishingError
 from providers.azure_marketplace.going_live import Action, GoingLive, Request
 from providers.azure_marketplace.launch import Launch
-from providers.azure_marketplace.publishing import Operation, Status
-from providers.azure_marketplace.sight import Sight
+from providers.azure_marketplace.publishing import Operation, PublishingApi, Status
+from providers.azure_marketplace.sight import Sight, stands
+from simulator.world import Operation as WorldOperation
 from tests.unit.engine_model import DAY, Stack
-from tests.unit.wires import APIS, client_of, meant_by, wire_with
-from tests.unit.worlds import FakeClock, accepted
+from tests.unit.wires import client_of, meant_by, wire_with
+from tests.unit.worlds import FakeClock, WorldApi, accepted, world_with
 
 SWITCHES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+    "world": {
+        "slot_lag": st.sampled_from([0.0, 0.0, 20.0]),
+        "recurring_ids": st.sampled_from([False, False, True]),
+    },
     "cloudPartnerPortal": {},
     "productIngestion": {
         "refuses_by": st.sampled_from(["job", "answer"]),
@@ -57,7 +62,7 @@ SWITCHES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "last_next_link_404": st.booleans(),
     },
 }
-"""What is not known of each API, beside what is not known of all."""
+"""What is not known of each API, beside what is not known of all. The world has no client: it is the rule alone."""
 SUBMIT_FAULTS = ("", "before", "after", "500 before", "500 after", "429 before", "429 after", "not sent", "nameless")
 READ_FAULTS = ("", "", "lost", "503", "404", "unreadable", "not sent")
 LAGS = (0.0, 3.0, 20.0)
@@ -98,34 +103,22 @@ class NeverTwice(RuleBasedStateMachine):
     ) -> None:
         self.clock = FakeClock()
         switches = of_the_api.draw(st.fixed_dictionaries(SWITCHES[self.api_under_test]))
-        if lag and self.api_under_test == "productIngestion":
-            numbering = False  # a list that lags hides what is live, and nothing else tells its number
-        if self.careless and self.api_under_test == "partnerCenter":
-            switches["promote_unready"] = 200  # where the API refuses by itself, it takes a carelessness away
-        if "dropped" in switches.values():
-            switches["job_forgotten_after"] = None  # or nothing at all would be left of a go-live
-        self.wire = wire_with(
-            self.clock,
-            self.api_under_test,
-            seconds=seconds,
-            ends=ends,
-            conflict=conflict,
-            listing_lag_seconds=lag,
-            listing_order=order,
-            fresh_404_reads=fresh_404,
-            golive_bumps_version=numbering,
-            preview_after_golive=dropped,
-            **switches,
-        )
-        self.world = self.wire.portal.simulation.world
-        self.stacks = [
-            Stack(
-                lambda: client_of(self.api_under_test, self.wire, careless=self.careless),
-                self.clock,
-                self.rule_under_test,
-            )
-            for _ in range(stacks)
-        ]
+        behaviour = {
+            "seconds": seconds,
+            "ends": ends,
+            "conflict": conflict,
+            "listing_lag_seconds": lag,
+            "listing_order": order,
+            "fresh_404_reads": fresh_404,
+            "golive_bumps_version": numbering,
+            "preview_after_golive": dropped,
+        }
+        self.new_api = self._rule_alone if self.api_under_test == "world" else self._client
+        if self.api_under_test == "world":
+            self._over_the_world(behaviour, **switches)
+        else:
+            self._over_the_wire({**behaviour, **switches})
+        self.stacks = [Stack(self.new_api, self.clock, self.rule_under_test) for _ in range(stacks)]
         self.requests = stacks
         self.previews = 0
 
@@ -148,9 +141,9 @@ class NeverTwice(RuleBasedStateMachine):
         step=st.one_of(st.none(), st.integers(0, 40)),
     )
     def up_in_bad_weather(self, which: int, submits: list[str], reads: list[str], step: int | None) -> None:
-        self.wire.faults.submits, self.wire.faults.reads = list(submits), list(reads)
+        self.faults.submits, self.faults.reads = list(submits), list(reads)
         self._stack(which).up(kill_before_step=step)
-        self.wire.faults.submits, self.wire.faults.reads = [], []
+        self.faults.submits, self.faults.reads = [], []
 
     @rule(which=st.integers(0, 1), after=st.floats(0.0, 100.0))
     def up_and_cancel(self, which: int, after: float) -> None:
@@ -162,6 +155,14 @@ class NeverTwice(RuleBasedStateMachine):
     def change_the_triggers(self, which: int) -> None:
         self._stack(which).triggers += 1
         self.requests += 1
+
+    @rule(which=st.integers(0, 1), pinned=st.booleans())
+    def change_the_pin(self, which: int, pinned: bool) -> None:
+        stack, preview = self._stack(which), self.world.offer("contoso", "vm").preview
+        pin = str(preview.version) if preview and pinned else None
+        if pin != stack.pin:
+            stack.pin = pin
+            self.requests += 1
 
     @rule(which=st.integers(0, 1))
     def refresh(self, which: int) -> None:
@@ -194,8 +195,20 @@ class NeverTwice(RuleBasedStateMachine):
         for stack in self.stacks:
             launch = stack.launch
             if launch and launch.status is Status.SUCCEEDED and launch.operation_id:
-                endings = [each.ending for each in meant_by(self.world, launch.operation_id)]
-                assert "succeeded" in endings
+                assert "succeeded" in [each.ending for each in self._operations_of(launch.operation_id)]
+
+    @invariant()
+    def a_pinned_version_is_never_claimed_to_be_live_for_another(self) -> None:
+        for stack in self.stacks:
+            launch = stack.launch
+            if launch and stack.state and stack.state["pin"] and stands(launch, stack.state["pin"]):
+                wanted = int(stack.state["pin"])
+                taken_live = [
+                    each.content.version
+                    for each in self.world.offer("contoso", "vm").operations
+                    if each.ending == "succeeded"
+                ]
+                assert wanted in [*taken_live, 6]
 
     def teardown(self) -> None:
         """After any such run, one more `up` in good weather ends with the portal's truth."""
@@ -210,15 +223,17 @@ class NeverTwice(RuleBasedStateMachine):
             offer = self.world.offer("contoso", "vm")
             failures = [each for each in offer.operations if each.ended_at and each.ending != "succeeded"]
             if isinstance(error, LaunchRefused):
-                # The portal emptied it, and new triggers ask for it again; or what failed must be published anew.
-                assert offer.preview is None or (failures and self.api_under_test == "partnerCenter")
+                # The portal emptied it, and new triggers ask for it again; or what failed must be published anew; or it
+                # holds another version than pinned.
+                anew = failures and self.api_under_test == "partnerCenter"
+                assert offer.preview is None or anew or str(offer.preview.version) != stack.pin is not None
                 continue
             if launch is None:
                 continue
             assert launch.status.ended
             newest = [each for each in offer.operations if each.kind == "golive"][-1]
             alone = len(self.stacks) == 1
-            meant = meant_by(self.world, launch.operation_id) if launch.operation_id else []
+            meant = self._operations_of(launch.operation_id) if launch.operation_id else []
             assert newest in meant or launch.status is Status.SUCCEEDED or not alone
             if launch.operation_id:
                 endings = {str(each.ending) for each in meant}
@@ -228,6 +243,37 @@ class NeverTwice(RuleBasedStateMachine):
                 assert launch.status.value in endings
         self.at_most_one_accepted_go_live_per_request()
         self.success_is_never_claimed_for_what_did_not_succeed()
+
+    def _over_the_world(self, behaviour: dict[str, Any], slot_lag: float, recurring_ids: bool) -> None:
+        if slot_lag and behaviour["listing_lag_seconds"] > behaviour["seconds"] / 2:
+            # Over before the list or the slot shows anything: nobody could see that it ever was.
+            behaviour["listing_lag_seconds"] = 0.0
+        self.world = world_with(self.clock, **behaviour)
+        self.api = WorldApi(self.world, self.clock, slot_lag=slot_lag, recurring_ids=recurring_ids)
+        self.faults = self.api.faults
+
+    def _over_the_wire(self, behaviour: dict[str, Any]) -> None:
+        if behaviour["listing_lag_seconds"] and self.api_under_test == "productIngestion":
+            # A list that lags hides what is live, and nothing else tells its number.
+            behaviour["golive_bumps_version"] = False
+        if self.careless and self.api_under_test == "partnerCenter":
+            behaviour["promote_unready"] = 200  # where the API refuses by itself, it takes a carelessness away
+        if "dropped" in (behaviour.get("failed_entry"), behaviour.get("canceled_entry")):
+            behaviour["job_forgotten_after"] = None  # or nothing at all would be left of a go-live
+        self.wire = wire_with(self.clock, self.api_under_test, **behaviour)
+        self.world = self.wire.portal.simulation.world
+        self.faults = self.wire.faults
+
+    def _rule_alone(self) -> PublishingApi:
+        return self.api
+
+    def _client(self) -> PublishingApi:
+        return client_of(self.api_under_test, self.wire, careless=self.careless)
+
+    def _operations_of(self, operation_id: str) -> list[WorldOperation]:
+        if self.api_under_test == "world":
+            return self.api.operations_of(operation_id)
+        return meant_by(self.world, operation_id)
 
     def _stack(self, which: int) -> Stack:
         return self.stacks[which % len(self.stacks)]
@@ -254,7 +300,7 @@ def machine(api: str, rule_under_test: type[GoingLive], *, careless: bool = Fals
     return type(name, (NeverTwice,), given)
 
 
-@pytest.mark.parametrize("api", APIS)
+@pytest.mark.parametrize("api", SWITCHES)
 def test_never_twice(api: str) -> None:
     run_state_machine_as_test(machine(api, GoingLive), settings=THOROUGH)
 
@@ -286,16 +332,16 @@ class _ForgetsWhatIsRecorded(GoingLive):
 class _TakesEverythingForDone(GoingLive):
     """What an optimist does: whatever ended, ended well."""
 
-    def _conclude(self, request: Request, launch: Launch, *, ours: bool) -> Launch | None:
+    def _conclude(self, request: Request, launch: Launch) -> Launch | None:
         return replace(launch, status=Status.SUCCEEDED)
 
 
 BITES: dict[type[GoingLive], tuple[str, ...]] = {
-    _NoLookBeforeThePost: APIS,
-    _SendsAgainAtOnce: APIS,
+    _NoLookBeforeThePost: tuple(SWITCHES),
+    _SendsAgainAtOnce: tuple(SWITCHES),
     # Product ingestion's submissions tell by themselves what became of a preview: forgetting costs nothing there.
-    _ForgetsWhatIsRecorded: ("cloudPartnerPortal", "partnerCenter"),
-    _TakesEverythingForDone: APIS,
+    _ForgetsWhatIsRecorded: ("world", "cloudPartnerPortal", "partnerCenter"),
+    _TakesEverythingForDone: tuple(SWITCHES),
 }
 
 

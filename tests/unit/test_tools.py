@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ import pytest
 from tools import get_pulumi, local, processes
 from tools.get_pulumi import NotAvailable
 from tools.simulator_process import DidNotStart, Running, Simulator, free_port
+
+CHECKOUT = Path(__file__).resolve().parents[2]
 
 NEVER_CALLED = Path("/nonexistent/python")
 HOSTS = (get_pulumi.LANGUAGE_HOST, get_pulumi.DYNAMIC_HOST)
@@ -420,3 +423,26 @@ def test_a_simulator_that_cannot_start_says_why(simulator: Simulator) -> None:
 
     with pytest.raises(DidNotStart, match="ended at once: simulator: bad scenario"):
         simulator.start()
+
+
+RAW_AND_KILLED = "import os, tty; tty.setraw(0); os.kill(os.getpid(), 9)"
+A_RUN = """
+import os, sys
+from pathlib import Path
+from tools import local
+code = local.run_to_its_end([sys.executable, "-c", sys.argv[1]], Path("."), os.environ)
+print("ended", code, flush=True)
+"""
+
+
+def test_a_terminal_is_itself_again_after_a_killed_run() -> None:
+    here, there = os.openpty()
+    before = termios.tcgetattr(there)
+    command = [sys.executable, "-c", A_RUN, RAW_AND_KILLED]
+
+    done = subprocess.run(command, stdin=there, stdout=subprocess.PIPE, cwd=CHECKOUT, text=True, check=True)
+
+    assert termios.tcgetattr(there) == before
+    assert "ended 137" in done.stdout
+    os.close(here)
+    os.close(there)

@@ -7,7 +7,7 @@ request can go wrong in every way that matters: before the portal acts, after it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 
 from providers.azure_marketplace.errors import (
@@ -33,8 +33,8 @@ from providers.azure_marketplace.publishing import (
     Step,
 )
 from simulator.behaviour import Behaviour
+from simulator.world import Content, Refusal, World
 from simulator.world import Operation as WorldOperation
-from simulator.world import Refusal, World
 
 EPOCH = datetime(2026, 1, 1, tzinfo=timezone.utc)
 OFFER = OfferKey("contoso", "vm")
@@ -97,11 +97,26 @@ class WorldApi:
 
     title = "The Cloud Partner Portal"
 
-    def __init__(self, world: World, clock: FakeClock, faults: Faults | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        clock: FakeClock,
+        faults: Faults | None = None,
+        *,
+        slot_lag: float = 0.0,
+        recurring_ids: bool = False,
+    ) -> None:
+        """slot_lag: seconds for which production still shows what was live before a go-live's end.
+
+        recurring_ids: ids as of offers that were not migrated: `contoso$vm$7$production`, one for each version.
+        """
         self.world = world
         self._clock = clock
         self.faults = faults or Faults()
         self.calls: list[str] = []
+        self._slot_lag = slot_lag
+        self._recurring_ids = recurring_ids
+        self._shown_live = self._slot(OFFER, "production")
 
     def offer_exists(self, offer: OfferKey) -> bool:
         self._read("offer")
@@ -120,23 +135,32 @@ class WorldApi:
 
     def live(self, offer: OfferKey) -> Slot | None:
         self._read("live")
-        return self._slot(offer, "production")
+        shown = self._slot(offer, "production")
+        if self._slot_lag and shown is not None:
+            operations = self.world.offer(*_names(offer)).operations
+            ends = [each.ended_at for each in operations if each.ended_at and each.ending == "succeeded"]
+            if ends and max(ends) > self._clock.now().timestamp() - self._slot_lag:
+                return self._shown_live
+        self._shown_live = shown
+        return shown
 
     def operations(self, offer: OfferKey) -> Sequence[Operation]:
         self._read("operations")
         with _refusals():
             listed = self.world.list_operations(offer.publisher_id, offer.offer_id)
-        shown = [_neutral(operation, running) for operation, running in listed]
+        shown = [self._neutral(operation, running) for operation, running in listed]
         return sorted(shown, key=lambda operation: operation.changed_at or EPOCH, reverse=True)
 
     def owns(self, operation_id: str) -> bool:
-        return operation_id.startswith("op-")
+        return operation_id.startswith(("op-", "contoso$"))
 
     def operation(self, offer: OfferKey, operation_id: str) -> Operation:
         self._read("operation")
         with _refusals():
-            found = self.world.read_operation(offer.publisher_id, offer.offer_id, operation_id)
-        return _neutral(found, found.ended_at is None)
+            named = self.operations_of(operation_id)
+            asked = named[-1].id if named else operation_id
+            found = self.world.read_operation(offer.publisher_id, offer.offer_id, asked)
+        return self._neutral(found, found.ended_at is None)
 
     def submit(self, offer: OfferKey, preview: Slot | None) -> Accepted:
         self._step("submit")
@@ -157,7 +181,17 @@ class WorldApi:
             return Accepted(None, self._clock.now())
         # Killed here, the portal has acted and nobody knows.
         self._clock.before_step()
-        return Accepted(accepted.id, self._clock.now())
+        return Accepted(self._id(accepted), self._clock.now())
+
+    def operations_of(self, operation_id: str) -> list[WorldOperation]:
+        """The operations that this client knows by that id, in the order in which they began."""
+        return [each for each in self.world.offer(*_names(OFFER)).operations if self._id(each) == operation_id]
+
+    def _id(self, operation: WorldOperation) -> str:
+        return _dollar(operation) if self._recurring_ids else operation.id
+
+    def _neutral(self, operation: WorldOperation, running: bool) -> Operation:
+        return replace(_neutral(operation, running), id=self._id(operation), recurring=self._recurring_ids)
 
     def _step(self, call: str) -> None:
         self._clock.before_step()
@@ -185,7 +219,19 @@ class WorldApi:
         content = found.preview if name == "preview" else found.production
         if content is None:
             return None
-        return Slot(str(content.version), datetime.fromtimestamp(content.changed_at, timezone.utc))
+        return _slot_of(content)
+
+
+def _names(offer: OfferKey) -> tuple[str, str]:
+    return offer.publisher_id, offer.offer_id
+
+
+def _slot_of(content: Content) -> Slot:
+    return Slot(str(content.version), datetime.fromtimestamp(content.changed_at, timezone.utc))
+
+
+def _dollar(operation: WorldOperation) -> str:
+    return f"{operation.publisher_id}${operation.offer_id}${operation.content.version}$production"
 
 
 class _refusals:  # noqa: N801 - reads as a statement

@@ -112,6 +112,8 @@ class CloudPartnerPortal:
             word=detail.status,
             recognised=recognised,
             version=detail.offerversion,
+            recurring="$" in operation_id,
+            seen_at=answer.date,
             steps=tuple(step.neutral() for step in detail.steps),
             messages=tuple(message.neutral() for message in detail.messages),
             live_links=_links(detail.livelinks),
@@ -198,6 +200,7 @@ def _listed(item: Mapping[str, Any]) -> Operation:
         word=word,
         recognised=recognised,
         version=listed.offerversion,
+        recurring="$" in listed.id,
         changed_at=instant(listed.changedtime or listed.lastactiondatetime or listed.createddatetime),
     )
 
