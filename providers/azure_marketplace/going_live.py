@@ -292,7 +292,7 @@ class GoingLive:
             if not listed:
                 return launch
             operation = listed[0]
-        seen = self._seen(launch, operation)
+        seen = self._seen(replace(launch, operation_id=operation.id), operation)
         if seen.status is Status.SUCCEEDED and not seen.adopted:
             before = replace(seen, live_version=recorded.live_version)
             return replace(seen, confirmed_live_version=_confirmed(pin, before, sight))
@@ -409,6 +409,8 @@ class GoingLive:
         """Whether a launch has just happened, as the slots or the state say, which the list does not show (yet)."""
         if self._decide(request, recorded, sight)[0] is not Action.SUBMIT:
             return False
+        if recorded and recorded.status.ended and sight.lags_behind(recorded):
+            return True
         recently = self._clock.now() - RECENT
         if recorded and recorded.finished_at and recorded.finished_at > recently and sight.lacks(recorded):
             return True
