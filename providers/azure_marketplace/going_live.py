@@ -928,6 +928,8 @@ def _confirmed(pin: str | None, launch: Launch, sight: Sight) -> str | None:
     launch: with what was live before. A slot that lags behind, taken at its word, would look like drift afterwards.
     """
     live = sight.live
+    if sight.from_one_answer:  # and that shows the end of the launch too
+        return sight.live_version
     if live is None or live.version in (pin, None) or live.version != launch.live_version:
         return sight.live_version
     changed = bool(live.changed_at and launch.submitted_at and live.changed_at >= launch.submitted_at)
