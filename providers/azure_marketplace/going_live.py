@@ -193,6 +193,7 @@ class GoingLive:
             concluded = self._conclude(request, recorded) if seen else None
             if concluded:
                 return concluded
+        rounds = 0
         while True:
             launch, fresh = self._begin(request, recorded, deadline, left_behind)
             left_behind = None
@@ -210,6 +211,18 @@ class GoingLive:
                     return concluded
             # Another go-live came after it, or the preview has changed since it began: it is not what is wanted.
             recorded = launch
+            rounds += 1
+            if rounds > 2:
+                self._give_way(request.offer, rounds, deadline)
+
+    def _give_way(self, offer: OfferKey, rounds: int, deadline: float) -> None:
+        """Before a go-live that is not the wanted one is followed by yet another look: people are at work there."""
+        if self._clock.monotonic() >= deadline:
+            raise LaunchUnknown(
+                f"One go-live of {offer} came after another, none of them the wanted one, and the time is up",
+                next_step=RUN_AGAIN,
+            )
+        self._clock.sleep(backoff(rounds, chance=self._clock.chance()))
 
     def foresee(self, request: Request) -> Forecast:
         """What `bring_about` would do now, as far as it shows without the state; reads only.
@@ -254,7 +267,7 @@ class GoingLive:
             if not listed:
                 return launch
             operation = listed[0]
-        seen = launch.seen(operation, self._clock.now())
+        seen = replace(launch, operation_id=operation.id).seen(operation, self._clock.now())
         if seen.status is Status.SUCCEEDED and not seen.adopted:
             before = replace(seen, live_version=recorded.live_version)
             return replace(seen, confirmed_live_version=_confirmed(pin, before, sight))
@@ -383,6 +396,8 @@ class GoingLive:
         """Whether a launch has just happened, as the slots or the state say, which the list does not show (yet)."""
         if self._decide(request, recorded, sight)[0] is not Action.SUBMIT:
             return False
+        if recorded and recorded.status.ended and sight.lags_behind(recorded):
+            return True
         recently = self._clock.now() - RECENT
         if recorded and recorded.finished_at and recorded.finished_at > recently and sight.lacks(recorded):
             return True
@@ -801,6 +816,8 @@ def _confirmed(pin: str | None, launch: Launch, sight: Sight) -> str | None:
     launch: with what was live before. A slot that lags behind, taken at its word, would look like drift afterwards.
     """
     live = sight.live
+    if sight.from_one_answer:  # and that shows the end of the launch too
+        return sight.live_version
     if live is None or live.version in (pin, None, launch.confirmed_live_version):
         return sight.live_version
     if live.version != launch.live_version:
