@@ -67,7 +67,7 @@ def is_telling(frame: Frame) -> int:
     """How much this frame tells of a wait: the rows of offers that are under way, with a step and a percentage."""
     text = text_of(frame)
     rows = [line for line in text.splitlines() if "OfferGoLive" in line]
-    return sum("step" in row.lower() and "%" in row for row in rows) if "Updating" in text else 0
+    return sum("so far" in row and "%" in row for row in rows) if "Updating" in text else 0
 
 
 def drawn(frame: Frame) -> str:

@@ -237,15 +237,20 @@ class GoingLive:
             action, operation = Action.SUBMIT, None
         return Forecast(action, sight.preview, sight.live, operation)
 
-    def refreshed(self, offer: OfferKey, recorded: Launch, *, pin: str | None = None) -> Launch | None:
-        """The recorded launch with the API's present truth in it; None when the offer is gone. Reads only."""
+    def refreshed(
+        self, offer: OfferKey, recorded: Launch, *, pin: str | None = None, moved: bool = False
+    ) -> Launch | None:
+        """The recorded launch with the API's present truth in it; None when the offer is gone. Reads only.
+
+        moved: as in `Request`.
+        """
         deadline = self._clock.monotonic() + self._limits.patience
         sight = self._look(offer, deadline)
         if sight.preview is None and sight.live is None:
             exists = self._patiently(lambda: self._api.offer_exists(offer), deadline)
             if not exists:
                 return None
-        if recorded.operation_id and not self._api.owns(recorded.operation_id):
+        if moved or (recorded.operation_id and not self._api.owns(recorded.operation_id)):
             return self._renumbered(recorded, sight) if recorded.status.ended else recorded
         launch = replace(recorded, live_version=sight.live_version, preview_version=sight.preview_version)
         running = sight.running(recorded)
@@ -774,12 +779,13 @@ class GoingLive:
             )
         except (PublishingError, SignInFailed, Interrupted):
             return ""
-        said = [("", message) for message in operation.messages]
-        said += [(f"{step.name}: ", message) for step in operation.steps for message in step.messages]
+        said = [(f"{step.name}: ", message) for step in operation.steps for message in step.messages]
+        said += [("", message) for message in operation.messages]
         errors = [(where, message) for where, message in said if message.level == "error"]
-        telling = errors or said[-3:]
-        texts = list(dict.fromkeys(f"{where}{message.text}" for where, message in telling if message.text))
-        return f": {' | '.join(texts[:8])}" if texts else ""
+        # What a step says is often said of the whole as well: it is told once, with the step's name.
+        texts = {message.text: where for where, message in reversed(errors or said[-3:]) if message.text}
+        told = [f"{where}{text}" for text, where in reversed(texts.items())]
+        return f": {' | '.join(told[:8])}" if told else ""
 
     # Small things
 

@@ -22,6 +22,7 @@ class Launch:
     operation_id: None where nothing had to be submitted (what was wanted was live already).
     adopted: the operation was begun for somebody else, or for an earlier request: how it ends does not yet say that
     what is wanted is live. False again once that is found to be so.
+    through: the API that all of this is by, as the input `api` names it; None in states from before there were others.
     submitted_at, finished_at: UTC; submitted_at by the API's clock where it told it.
     live_version, preview_version: what the two slots held when they were last read.
     confirmed_live_version: what production shows since our operation ended; None until it is seen. Never overwritten:
@@ -39,6 +40,7 @@ class Launch:
     finished_at: datetime | None = None
     live_links: tuple[Link, ...] = ()
     preview_links: tuple[Link, ...] = ()
+    through: str | None = None
 
     def seen(self, operation: Operation, now: datetime) -> Launch:
         """With what its operation was seen to be. now: where the API tells neither a date nor its own clock."""
@@ -64,6 +66,7 @@ class Launch:
             "finished_at": iso(self.finished_at),
             "live_links": [{"text": link.text, "uri": link.uri} for link in self.live_links],
             "preview_links": [{"text": link.text, "uri": link.uri} for link in self.preview_links],
+            "published_through": self.through,
         }
 
     @classmethod
@@ -84,6 +87,7 @@ class Launch:
             finished_at=instant(outputs.get("finished_at")),
             live_links=_links(outputs.get("live_links")),
             preview_links=_links(outputs.get("preview_links")),
+            through=_text(outputs.get("published_through")),
         )
 
 

@@ -48,6 +48,8 @@ class OfferGoLive(Resource, module="azuremarketplace", name="OfferGoLive"):
     """`{"text", "uri"}` each."""
     preview_links: pulumi.Output[list[dict[str, str]]]
     """`{"text", "uri"}` each."""
+    published_through: pulumi.Output[str | None]
+    """The publishing API that the versions and the operation are of: `api`, or the stack's default at that time."""
 
     @property
     def report(self) -> dict[str, pulumi.Output[Any]]:

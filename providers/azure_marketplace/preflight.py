@@ -39,18 +39,22 @@ def outstanding(offer: str, recorded: Launch, pin: str | None, *, changed: bool,
     changed: its inputs are others as well. wait: whether `up` stays until the go-live ends.
     """
     operation = f"operation {recorded.operation_id}" if recorded.operation_id else "no operation is recorded"
+    held, live = (
+        _version(known) if known else "nothing known" for known in (recorded.preview_version, recorded.live_version)
+    )
+    last_read = f" When it was last read, preview held {held}, and {live} was live."
     if not recorded.status.ended:
         since = f", submitted {iso(recorded.submitted_at)}" if recorded.submitted_at else ""
         then = " What is asked for now comes after it." if changed else ""
         how = "asked for and waited for" if wait else "asked for once"
         return (
             f"{offer}: a go-live had not ended when it was last read ({operation}{since}). It is to be resumed: {how}, "
-            f"and nothing submitted while it runs.{then}"
+            f"and nothing submitted while it runs.{then}{last_read}"
         )
     if recorded.status is not Status.SUCCEEDED:
         return (
             f"{offer}: the last go-live ended as {recorded.status.value} ({operation}). What is in preview is to be "
-            "submitted again, unless it is going live already."
+            f"submitted again, unless it is going live already.{last_read}"
         )
     if stands(recorded, pin):
         return ""

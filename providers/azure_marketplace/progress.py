@@ -59,7 +59,7 @@ class Narrator:
 
 
 def line(operation: Operation, elapsed: float) -> str:
-    """`Step 2 of 6, 40 %, 3 h 12 min so far: Certification, usually ~2-3 days`.
+    """`2/6, 40 %, 3 h 12 min so far: Certification, usually ~2-3 days`.
 
     What changes comes first: Pulumi cuts a row at the terminal's right edge, where step names are often out of sight.
     """
@@ -68,7 +68,7 @@ def line(operation: Operation, elapsed: float) -> str:
         return (
             f"Go-live {operation.status.value}, {duration(elapsed)} {'in all' if operation.status.ended else 'so far'}"
         )
-    numbers = [f"Step {operation.steps.index(step) + 1} of {len(operation.steps)}"]
+    numbers = [f"{operation.steps.index(step) + 1}/{len(operation.steps)}"]
     if step.percent is not None:
         numbers.append(f"{step.percent} %")
     numbers.append(f"{duration(elapsed)} so far")

@@ -11,6 +11,7 @@ import inspect
 import os
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pulumi.dynamic import (
@@ -115,7 +116,8 @@ class OfferGoLiveProvider(ResourceProvider):
         replaces = [name for name in _IDENTITY if _differ(old, new, name)]
         changed = any(_differ(old, new, name) for name in ("offer_version", "triggers", "api"))
         recorded = Launch.from_outputs(_olds)
-        as_wanted = recorded is not None and stands(recorded, old.get("offer_version"))
+        moved = recorded is not None and self._moved(recorded, old, new)
+        as_wanted = recorded is not None and not moved and stands(recorded, old.get("offer_version"))
         if recorded and not replaces:
             # Check is not shown the record, and an unchanged resource asks nothing: what it says is told here.
             waits = new.get("wait") is not False
@@ -129,22 +131,23 @@ class OfferGoLiveProvider(ResourceProvider):
         inputs = normalised(_given(props))
         request = Request(_offer(inputs), inputs.get("offer_version"), inputs.get("wait", True))
         launch = self._bring_about(inputs, None, request)
-        return CreateResult(str(request.offer), _outputs(inputs, launch))
+        return CreateResult(str(request.offer), self._outputs(inputs, launch))
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         self._doing = True
         old, inputs = _given(_olds), normalised(_given(_news))
         triggered = _differ(old, inputs, "triggers")
+        recorded = Launch.from_outputs(_olds)
         request = Request(
             _offer(inputs),
             inputs.get("offer_version"),
             inputs.get("wait", True),
             changed=triggered or _differ(old, inputs, "offer_version"),
             triggered=triggered,
-            moved=self._moved(old, inputs),
+            moved=recorded is not None and self._moved(recorded, old, inputs),
         )
-        launch = self._bring_about(inputs, Launch.from_outputs(_olds), request)
-        return UpdateResult(_outputs(inputs, launch))
+        launch = self._bring_about(inputs, recorded, request)
+        return UpdateResult(self._outputs(inputs, launch))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         inputs = {name: value for name, value in _given(props).items() if value is not None}
@@ -154,7 +157,8 @@ class OfferGoLiveProvider(ResourceProvider):
         offer = _offer(inputs)
         try:
             rule, _ = self._rule(inputs)
-            launch = rule.refreshed(offer, recorded, pin=inputs.get("offer_version"))
+            moved = self._moved(recorded, inputs, inputs)
+            launch = rule.refreshed(offer, recorded, pin=inputs.get("offer_version"), moved=moved)
         except OfferGoLiveError as error:
             # Pulumi configures a provider for a refresh with what the last `up` recorded in the state.
             stale = isinstance(error, (Unauthorized, SignInFailed))
@@ -162,7 +166,7 @@ class OfferGoLiveProvider(ResourceProvider):
             raise dynamic_host.Failed(f"{offer} could not be refreshed. {error}{why}") from None
         if launch is None:
             return ReadResult("", {})
-        return _read_result(id_, _outputs(inputs, launch), inputs)
+        return _read_result(id_, self._outputs(inputs, launch), inputs)
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         recorded = Launch.from_outputs(_props)
@@ -183,7 +187,7 @@ class OfferGoLiveProvider(ResourceProvider):
             if error.launch is None:
                 raise dynamic_host.Failed(str(error)) from None
             raise dynamic_host.Incomplete(
-                str(request.offer), _outputs(inputs, error.launch), [str(error)], inputs=dict(inputs)
+                str(request.offer), self._outputs(inputs, error.launch), [str(error)], inputs=dict(inputs)
             ) from None
         except Interrupted:
             raise dynamic_host.Failed(
@@ -195,7 +199,8 @@ class OfferGoLiveProvider(ResourceProvider):
     def _preflight(self, old: Mapping[str, Any], inputs: Mapping[str, Any]) -> CheckFailure | None:
         """What `up` would do, told; or why it would refuse. Sends nothing for a resource that is unchanged."""
         mode = self._settings.preflight
-        moved = bool(old) and self._moved(old, inputs)
+        # Of the record, check is shown nothing: another default of the stack's is for `diff` to see.
+        moved = bool(old) and self._api(old) != self._api(inputs)
         differing = [name for name in INPUT_NAMES if name not in ("wait", "api") and _differ(old, inputs, name)]
         # Once `up` is at work, each create looks its own offer up and refuses it in the same words, side by side with
         # the others; the engine checks one resource after another.
@@ -206,7 +211,7 @@ class OfferGoLiveProvider(ResourceProvider):
             _offer(inputs),
             inputs.get("offer_version"),
             changed=bool(old) and bool(differing),
-            triggered=_differ(old, inputs, "triggers"),
+            triggered=bool(old) and _differ(old, inputs, "triggers"),
             moved=moved,
         )
         try:
@@ -225,12 +230,19 @@ class OfferGoLiveProvider(ResourceProvider):
             )
         return None
 
-    def _moved(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-        """Whether another API is chosen than before; naming the stack's default is no other choice."""
-        if self._problem:
+    def _api(self, inputs: Mapping[str, Any]) -> str:
+        api = inputs.get("api")
+        return api if isinstance(api, str) and api else self._settings.api
+
+    def _moved(self, recorded: Launch, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+        """Whether another API is chosen than the record is of; naming the stack's default is no other choice."""
+        if self._problem or _is_unknown(new.get("api")):
             return False
-        default = self._settings.api
-        return bool((old.get("api") or default) != (new.get("api") or default))
+        return (recorded.through or self._api(old)) != self._api(new)
+
+    def _outputs(self, inputs: Mapping[str, Any], launch: Launch) -> dict[str, Any]:
+        through = replace(launch, through=self._api(inputs))
+        return {**{name: inputs.get(name) for name in INPUT_NAMES}, **through.to_outputs()}
 
     def _rule(self, inputs: Mapping[str, Any], *, limits: Limits | None = None) -> tuple[GoingLive, Clock]:
         if self._problem:
@@ -252,10 +264,6 @@ def _given(props: Mapping[str, Any]) -> dict[str, Any]:
 
 def _offer(inputs: Mapping[str, Any]) -> OfferKey:
     return OfferKey(inputs["publisher_id"], inputs["offer_id"])
-
-
-def _outputs(inputs: Mapping[str, Any], launch: Launch) -> dict[str, Any]:
-    return {**{name: inputs.get(name) for name in INPUT_NAMES}, **launch.to_outputs()}
 
 
 def _differ(old: Mapping[str, Any], new: Mapping[str, Any], name: str) -> bool:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar, copy_context
 from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
+from urllib.parse import urlsplit
 
 from providers.azure_marketplace.apis import cloud_partner_portal, partner_center, product_ingestion
 from providers.azure_marketplace.apis.cloud_partner_portal import CloudPartnerPortal
@@ -81,16 +82,17 @@ class Session:
         """The other API that knows the offer, as far as that can be read.
 
         One is asked only as the chosen one is: both at Microsoft's own addresses, or both at configured ones; and a
-        token that was handed over ready-made, which is meant for one of Microsoft's, is not shown to another.
+        token that was handed over ready-made is shown to no other origin than the one it was meant for.
         """
+        endpoints = self.settings.endpoints
 
         def is_default(api: str) -> bool:
-            return self.settings.endpoints[api] == DEFAULT_ENDPOINTS[api]
+            return endpoints[api] == DEFAULT_ENDPOINTS[api]
 
-        if is_default(chosen) and self._tokens.is_fixed():
-            return None
         for name, api in self._apis.items():
             if name == chosen or is_default(name) is not is_default(chosen):
+                continue
+            if self._tokens.is_fixed() and _origin(endpoints[name]) != _origin(endpoints[chosen]):
                 continue
             try:
                 if api.offer_exists(offer):
@@ -123,6 +125,11 @@ class Session:
         """All but the first on other threads; the first error of them all, in their order, is raised."""
         others = [self._readers.submit(copy_context().run, read) for read in reads[1:]]
         return [reads[0](), *(other.result() for other in others)]
+
+
+def _origin(endpoint: str) -> tuple[str, str]:
+    parts = urlsplit(endpoint)
+    return parts.scheme.lower(), parts.netloc.lower()
 
 
 def _user_agent() -> str:

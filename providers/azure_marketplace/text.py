@@ -16,6 +16,8 @@ _SEQUENCES = re.compile(
 # Cc: controls; Cf: bidirectional overrides and other invisible formatting; Cs, Co, Cn: not text at all.
 _DROPPED = frozenset(("Cc", "Cf", "Cs", "Co", "Cn"))
 _BLOCKS = frozenset(("br", "p", "div", "li", "tr", "ul", "ol", "h1", "h2", "h3", "h4", "table"))
+# Whatever has the form of a JWT, or of the beginning of one: a server may quote the token back, in whatever encoding.
+_TOKEN = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*)*")
 _HIDDEN = frozenset(("script", "style", "title"))
 _MARKUP = re.compile(r"<[a-zA-Z/!]|&[a-zA-Z#]")
 
@@ -56,6 +58,7 @@ def plain(text: str, *, longest: int = 600) -> str:
     text = "".join(
         " " if char.isspace() else char for char in text if char.isspace() or unicodedata.category(char) not in _DROPPED
     )
+    text = _TOKEN.sub("[a token]", text)
     # Pulumi takes these for its own colours, and would paint with them.
     text = " ".join(text.split()).replace("<{%", "< {%")
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"

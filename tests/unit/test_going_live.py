@@ -18,7 +18,9 @@ from providers.azure_marketplace.errors import (
     StillRunning,
 )
 from providers.azure_marketplace.going_live import GoingLive, Request, Turns
-from providers.azure_marketplace.publishing import Accepted, OfferKey, Operation, Slot, Status
+from providers.azure_marketplace.launch import Launch
+from providers.azure_marketplace.publishing import Accepted, OfferKey, Operation, Slot, Status, Step
+from providers.azure_marketplace.sight import stands
 from simulator.world import World
 from tests.unit.engine_model import DAY, Stack
 from tests.unit.worlds import OFFER, FakeClock, Told, WorldApi, accepted, world_with
@@ -632,3 +634,39 @@ def test_a_read_that_fails_before_anything_was_sent_says_so() -> None:
     api.faults.reads = ["503"] * 200
 
     assert "Nothing was submitted. Run `pulumi up` again." in str(stack.up())
+
+
+def test_a_refresh_through_another_api_takes_its_numbers_over_and_sees_no_drift() -> None:
+    clock = FakeClock()
+    api = WorldApi(world_with(clock), clock)
+    recorded = Launch(Status.SUCCEEDED, live_version="1152", confirmed_live_version="1152", through="productIngestion")
+
+    seen = GoingLive(api, clock, Told()).refreshed(OFFER, recorded, pin="1152", moved=True)
+
+    assert seen
+    assert (seen.live_version, seen.confirmed_live_version) == ("6", "6")
+    assert stands(seen, "1152")
+
+
+def test_drift_that_a_record_of_another_api_already_shows_stays_drift() -> None:
+    clock = FakeClock()
+    api = WorldApi(world_with(clock), clock)
+    recorded = Launch(Status.SUCCEEDED, live_version="1151", confirmed_live_version="1152")
+
+    seen = GoingLive(api, clock, Told()).refreshed(OFFER, recorded, pin="1152", moved=True)
+
+    assert seen
+    assert not stands(seen, "1152")
+
+
+def test_what_a_step_and_the_whole_say_alike_is_told_once() -> None:
+    stack, _, api, _ = stack_on(ends="failed", failure="No image was found.")
+    read = api.operation
+
+    def with_steps(offer: OfferKey, operation_id: str) -> Operation:
+        operation = read(offer, operation_id)
+        return replace(operation, steps=(Step("Certification", messages=operation.messages),))
+
+    api.operation = with_steps  # type: ignore[method-assign]
+
+    assert str(stack.up()).count("No image was found.") == 1

@@ -29,7 +29,7 @@ def test_each_run_of_one_look_stands_where_it_stood() -> None:
 
 
 def test_a_frame_tells_something_when_offers_are_under_way() -> None:
-    row = " + OfferGoLive vm creating Step 3 of 6, 4 %, 3 s so far\r\n"
+    row = " + OfferGoLive vm creating 3/6, 4 %, 3 s so far\r\n"
     assert picture.is_telling(frame("Updating (local):\r\n" + row * 2)) == 2
     assert picture.is_telling(frame(row)) == 0
     assert picture.is_telling(frame("Updating (local):\r\n + OfferGoLive vm created\r\n")) == 0

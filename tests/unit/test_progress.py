@@ -37,13 +37,13 @@ class Shown:
 
 
 def test_a_row_begins_with_what_changes() -> None:
-    assert line(CERTIFYING, 11_520.0) == "Step 2 of 3, 40 %, 3 h 12 min so far: Certification, usually ~2-3 days"
+    assert line(CERTIFYING, 11_520.0) == "2/3, 40 %, 3 h 12 min so far: Certification, usually ~2-3 days"
 
 
 def test_a_row_leaves_out_what_the_portal_does_not_tell() -> None:
     bare = replace(CERTIFYING, steps=(Step("Certification", "inProgress", active=True),))
 
-    assert line(bare, 5.0) == "Step 1 of 1, 5 s so far: Certification"
+    assert line(bare, 5.0) == "1/1, 5 s so far: Certification"
     assert line(replace(CERTIFYING, steps=()), 5.0) == "Go-live running, 5 s so far"
 
 
@@ -68,7 +68,7 @@ def test_a_log_gets_one_line_for_each_change_of_step_and_never_one_for_each_poll
     shown.narrator.progress(replace(CERTIFYING, status=Status.SUCCEEDED), 605.0)
 
     assert shown.rows == [
-        "Step 2 of 3, 0 %, 0 s so far: Certification, usually ~2-3 days",
+        "2/3, 0 %, 0 s so far: Certification, usually ~2-3 days",
         "Go-live succeeded, 10 min in all",
     ]
 

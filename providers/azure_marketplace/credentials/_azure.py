@@ -97,6 +97,11 @@ def _credential(sign_in: SignIn, options: dict[str, Any], secrets: list[str]) ->
     if method is Method.CLIENT_SECRET:
         return identity.ClientSecretCredential(tenant, client, sign_in.value("clientSecret"), **entra)
     if method is Method.CLIENT_CERTIFICATE:
+        if len(sign_in.value("clientCertificatePath")) > 500 or "\n" in sign_in.value("clientCertificatePath"):
+            raise SignInFailed(  # without the value: it is a private key
+                f"{sign_in.found['clientCertificatePath'].source} must be the path of a file, and holds something else",
+                next_step="Write the certificate with its key to a file, and set the file's path.",
+            )
         path, password = _path(sign_in, "clientCertificatePath"), sign_in.value("clientCertificatePassword")
         try:
             return identity.CertificateCredential(tenant, client, str(path), password=password or None, **entra)
