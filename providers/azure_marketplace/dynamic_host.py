@@ -27,6 +27,8 @@ from typing import Any, Literal, NoReturn
 import grpc
 import pulumi
 
+from providers.azure_marketplace.text import harmless
+
 __all__ = ["Call", "Failed", "Incomplete", "Severity", "current_call", "install", "keys_of", "watched"]
 
 Severity = Literal["debug", "info", "warning", "error"]
@@ -187,7 +189,7 @@ class _Engine:
         try:
             request = self._requests.LogRequest(
                 severity=getattr(self._requests, severity.upper()),
-                message=message,
+                message=harmless(message),
                 urn=urn or "",
                 streamId=0,
                 ephemeral=ephemeral,
@@ -401,14 +403,14 @@ class _Context:
 
 def _abort(error: BaseException, request: Any, context: Any) -> NoReturn:
     """Answer with `error`: always, since a call without an answer keeps the engine waiting for ever."""
-    message = str(error)
+    message = harmless(str(error))
     if isinstance(error, Incomplete):
         try:
             context.set_trailing_metadata(((_CARRIED, _partial_state(error, request)),))
         except Exception:  # the message says what to do; that the state has nothing is borne by the next run
             message = f"{message} (The state could not take it in: {traceback.format_exc(limit=1).splitlines()[-1]})"
     elif not isinstance(error, Failed):
-        message = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        message = harmless("".join(traceback.format_exception(type(error), error, error.__traceback__)))
     context.abort(_UNKNOWN_ERROR, message)
     raise AssertionError("abort always raises")
 
@@ -422,12 +424,13 @@ def _partial_state(error: Incomplete, request: Any) -> bytes:
     details = provider_pb2.ErrorResourceInitFailed(
         id=error.id,
         properties=_serialised(error.outputs, given),
-        reasons=list(error.reasons),
+        reasons=[harmless(reason) for reason in error.reasons],
         inputs=None if error.inputs is None else _serialised(error.inputs, given),
     )
     packed = Packed()
     packed.Pack(details)
-    serialised: bytes = status_pb2.Status(code=2, message=str(error), details=[packed]).SerializeToString()
+    status = status_pb2.Status(code=2, message=harmless(str(error)), details=[packed])
+    serialised: bytes = status.SerializeToString()
     return serialised
 
 

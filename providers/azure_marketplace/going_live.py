@@ -167,7 +167,7 @@ class GoingLive:
         `SignInFailed` or `Interrupted`; whichever it is, running it again is safe.
         """
         left_behind: Launch | None = None
-        if recorded and self._is_foreign(request, recorded):
+        if recorded and self._is_foreign(recorded, moved=request.moved):
             if not request.changed and stands(recorded, request.pin):
                 return self._moved(request, recorded, deadline)
             left_behind = None if recorded.status.ended else recorded
@@ -250,7 +250,7 @@ class GoingLive:
             exists = self._patiently(lambda: self._api.offer_exists(offer), deadline)
             if not exists:
                 return None
-        if moved or (recorded.operation_id and not self._api.owns(recorded.operation_id)):
+        if self._is_foreign(recorded, moved=moved):
             return self._renumbered(recorded, sight) if recorded.status.ended else recorded
         launch = replace(recorded, live_version=sight.live_version, preview_version=sight.preview_version)
         running = sight.running(recorded)
@@ -280,9 +280,9 @@ class GoingLive:
 
     # Step 1: what is recorded
 
-    def _is_foreign(self, request: Request, recorded: Launch) -> bool:
-        """Whether it was recorded when the offer was published through another API."""
-        return not self._api.owns(recorded.operation_id) if recorded.operation_id else request.moved
+    def _is_foreign(self, launch: Launch, *, moved: bool = False) -> bool:
+        """Whether it is of another API; moved: what is known of one that names no operation."""
+        return not self._api.owns(launch.operation_id) if launch.operation_id else moved
 
     def _moved(self, request: Request, recorded: Launch, deadline: float) -> Launch:
         """What is live as wanted stays as it is when another API is chosen; only its versions are read anew."""
@@ -362,9 +362,10 @@ class GoingLive:
                     next_step="Set api back, and run `pulumi up` until it has ended; then change api.",
                     about="api",
                 )
-            if turn.submitted and _is_unseen(turn.submitted, recorded, sight):
+            earlier = turn.submitted
+            if earlier and _is_unseen(earlier, recorded, sight) and not self._is_foreign(earlier):
                 self._observer.note(f"{request.offer} was submitted by another resource of this program: adopted.")
-                return replace(turn.submitted, adopted=True), False
+                return replace(earlier, adopted=True), False
             launch, fresh = self._submit(request, recorded, sight, deadline)
             turn.submitted = launch
             return launch, fresh
@@ -625,7 +626,8 @@ class GoingLive:
         retry_after = error.retry_after
         while True:
             attempt += 1
-            self._wait_out(offer, backoff(attempt, chance=self._clock.chance(), retry_after=retry_after, longest=5.0))
+            delay = backoff(attempt, chance=self._clock.chance(), retry_after=retry_after, longest=5.0)
+            self._wait_out(offer, min(delay, max(0.0, give_up_at - self._clock.monotonic())))
             retry_after = None
             try:
                 new = _plausible(replace(before, operations=self._api.operations(offer)), before, recorded)

@@ -34,8 +34,10 @@ from providers.azure_marketplace.errors import (
     InvalidInput,
     LaunchError,
     LaunchRefused,
+    NotSent,
     OfferGoLiveError,
     SignInFailed,
+    Unanswered,
     Unauthorized,
     UnknownOffer,
     WrongApi,
@@ -60,11 +62,13 @@ DAY = 24 * 3600.0
 
 _IDENTITY = ("publisher_id", "offer_id")
 _STALE = (
-    "A refresh signs in with the configuration that the last `pulumi up` recorded; what was set since is taken with "
-    "`--run-program`, or from the environment."
+    "A refresh takes its configuration from what the last `pulumi up` recorded, before the environment; with "
+    "`--run-program` it takes the present one."
 )
 _PREVIEW_PATIENCE = 4.0
-"""Seconds that a preview bears a portal which does not answer: it warns, and a person is waiting."""
+"""Seconds that a preview bears a portal which answers with errors: it warns, and a person is waiting."""
+_PREVIEW_REQUEST = 10.0
+"""Seconds that a preview waits for one answer."""
 
 
 class OfferGoLiveProvider(ResourceProvider):
@@ -81,6 +85,7 @@ class OfferGoLiveProvider(ResourceProvider):
         self._made: Session | None = None
         self._making = threading.Lock()
         self._doing = False
+        self._silent: set[str] = set()
         try:
             self._settings = read_settings(self._configured, os.environ)
         except InvalidInput as error:
@@ -207,6 +212,11 @@ class OfferGoLiveProvider(ResourceProvider):
         if mode == "off" or self._doing or not (differing or moved):
             return None
         call = dynamic_host.current_call()
+        api = self._api(inputs)
+        if api in self._silent:
+            # The engine checks one resource after another: a hundred time-outs would be added up.
+            call.log(f"{_offer(inputs)} was not checked either: see the first one that was not.", "warning")
+            return None
         request = Request(
             _offer(inputs),
             inputs.get("offer_version"),
@@ -215,7 +225,7 @@ class OfferGoLiveProvider(ResourceProvider):
             moved=moved,
         )
         try:
-            rule, _ = self._rule(inputs, limits=Limits(patience=_PREVIEW_PATIENCE))
+            rule, _ = self._rule(inputs, limits=Limits(patience=_PREVIEW_PATIENCE, request=_PREVIEW_REQUEST))
             call.log(preflight.told(request, rule.foresee(request)), "info")
         except (LaunchRefused, WrongApi) as error:
             # Where nothing but the API changes, what is live as wanted stays: only that API itself can be wrong then.
@@ -224,6 +234,8 @@ class OfferGoLiveProvider(ResourceProvider):
                 return CheckFailure(error.about, str(error))
             call.log(str(error), "warning")
         except OfferGoLiveError as error:
+            if isinstance(error, (NotSent, Unanswered, SignInFailed)):
+                self._silent.add(api)
             call.log(
                 f"{request.offer} was not checked: whether it can go live shows in `pulumi up`. {error}",
                 "warning",

@@ -42,8 +42,12 @@ class Session:
         # Whose cancellation a request obeys: the caller's, also on the threads that work side by side for it.
         self._cancelled: ContextVar[threading.Event] = ContextVar("cancelled", default=threading.Event())  # noqa: B039
         self._readers = ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="side-by-side")
+        self._hurried: ContextVar[float | None] = ContextVar("hurried", default=None)
         self._connections = Connections(
-            timeout=self.settings.request_timeout, cancelled=self._cancelled.get, user_agent=_user_agent()
+            timeout=self.settings.request_timeout,
+            cancelled=self._cancelled.get,
+            user_agent=_user_agent(),
+            hurried=self._hurried.get,
         )
         self._tokens = TokenSource(configured, environment, cancelled=self._cancelled.get)
         between_jobs = self.settings.interval("productIngestion", JOB_INTERVAL)
@@ -61,6 +65,7 @@ class Session:
     ) -> tuple[GoingLive, Clock]:
         """The rule of going live for one call, and the clock that it goes by."""
         self._cancelled.set(cancelled)
+        self._hurried.set(limits.request if limits else None)
         clock = SystemClock(cancelled)
         chosen = api or self.settings.api
         return GoingLive(

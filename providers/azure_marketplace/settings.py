@@ -155,7 +155,7 @@ def _endpoint(value: str) -> str:
     """An https address; plain http for loopback only, since the token travels there."""
     wrong = ValueError(
         "must be an address such as https://cloudpartner.azure.com, without user, query or fragment, "
-        f"not {value[:100]!r}"
+        f"not {re.sub('//[^/]*@', '//***@', value)[:100]!r}"  # a password, perhaps
     )
     if re.search(r"[^\x21-\x7e]|\\", value):
         raise wrong

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from html.parser import HTMLParser
 
-__all__ = ["plain"]
+__all__ = ["harmless", "plain"]
 
 _SEQUENCES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
@@ -62,6 +62,12 @@ def plain(text: str, *, longest: int = 600) -> str:
     # Pulumi takes these for its own colours, and would paint with them.
     text = " ".join(text.split()).replace("<{%", "< {%")
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
+
+
+def harmless(text: str, *, longest: int = 100_000) -> str:
+    """Lines of text, with nothing left that would draw on a terminal or break it: for what leaves us last of all."""
+    kept = "".join(char for char in text[:longest] if char in "\n\t" or unicodedata.category(char) not in _DROPPED)
+    return kept.replace("<{%", "< {%")
 
 
 def _text_of(markup: str) -> str:

@@ -24,7 +24,7 @@ from concurrent.futures import TimeoutError as StillWorking
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, NoReturn
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 import requests
 import urllib3.exceptions
@@ -74,6 +74,7 @@ class Answer:
     """An answer. doing: what was asked for, as words that follow "to"; it leads every error about it.
 
     broken: why the body could not be taken in, though the status and the headers were; empty where it could.
+    hide: takes the token out of a text: some servers quote what they were sent.
     """
 
     title: str
@@ -82,6 +83,7 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     broken: str = ""
+    hide: Callable[[str], str] = field(default=str, repr=False)
 
     @property
     def correlation_id(self) -> str:
@@ -103,7 +105,9 @@ class Answer:
         if _parts(self.body) > MOST_PARTS:
             self.unreadable("its answer has too many parts")
         try:
-            return json.loads(self.body, parse_constant=_no_such_constant)
+            body = json.loads(self.body, parse_constant=_no_such_constant)
+            # Where characters are escaped, the token could stand in another spelling, and in full once that is read.
+            return _less(body, self.hide) if b"\\" in self.body else body
         except (ValueError, RecursionError):
             self.unreadable("its answer is not JSON" if self.body else "its answer is empty")
 
@@ -119,7 +123,8 @@ class Answer:
 class Connections:
     """The threads and the pooled connections that every client of this process shares.
 
-    timeout: seconds until an unanswered request is given up. cancelled: the event of whoever is calling.
+    timeout: seconds until an unanswered request is given up. cancelled: the event of whoever is calling. hurried:
+    fewer seconds, for a caller who has less time.
     """
 
     def __init__(
@@ -128,13 +133,20 @@ class Connections:
         timeout: float,
         cancelled: Callable[[], threading.Event],
         user_agent: str,
+        hurried: Callable[[], float | None] = lambda: None,
         workers: int = WORKERS,
     ) -> None:
-        self.timeout = timeout
+        self._timeout = timeout
+        self._hurried = hurried
         self._cancelled = cancelled
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="publishing-api")
         self._session = BoundedSession(connections=workers)
         self._session.headers.update({"User-Agent": user_agent, "Accept": "application/json"})
+
+    @property
+    def timeout(self) -> float:
+        """For whoever is calling, on their own thread."""
+        return min(self._timeout, self._hurried() or self._timeout)
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -211,14 +223,24 @@ class Transport:
         return self._attempt(method, path, doing, body, renewed)
 
     def _attempt(self, method: str, path: str, doing: str, body: Any, bearer: _Bearer) -> Answer:
+        timeout = self._connections.timeout
+
         def request(session: BoundedSession) -> Answer:
-            return self._send(session, method, path, doing, body, bearer)
+            return self._send(session, method, path, doing, body, bearer, timeout)
 
         return self._connections.run(request, reads=method == "GET")
 
-    def _send(self, session: BoundedSession, method: str, path: str, doing: str, body: Any, bearer: _Bearer) -> Answer:
+    def _send(
+        self,
+        session: BoundedSession,
+        method: str,
+        path: str,
+        doing: str,
+        body: Any,
+        bearer: _Bearer,
+        timeout: float,
+    ) -> Answer:
         content = b"" if body is None else json.dumps(body).encode()
-        timeout = self._connections.timeout
         failure: NotSent | Unanswered
         try:
             with session.request(
@@ -236,17 +258,17 @@ class Transport:
                     {name: bearer.without(value) for name, value in response.headers.items()}
                 )
                 body = bearer.without(taken.decode("latin-1")).encode("latin-1")
-                answer = Answer(self._title, doing, response.status_code, headers, body, broken)
+                answer = Answer(self._title, doing, response.status_code, headers, body, broken, bearer.without)
                 reason = bearer.without(response.reason or "")
         except _TRANSPORT_ERRORS as error:
-            failure = self._unanswered(error, doing, sent=session.sent)
+            failure = self._unanswered(error, doing, timeout, sent=session.sent)
         else:
             if 200 <= answer.status < 300:
                 return answer
             raise self._refusal(answer, reason)
         raise failure  # outside `except`: its context would hold the request, token and all
 
-    def _unanswered(self, error: Exception, doing: str, *, sent: bool) -> NotSent | Unanswered:
+    def _unanswered(self, error: Exception, doing: str, timeout: float, *, sent: bool) -> NotSent | Unanswered:
         why = plain(_innermost(error), longest=200)
         host = urlsplit(self._endpoint).netloc
         if not sent:
@@ -255,7 +277,7 @@ class Transport:
                 next_step="Check the network, the proxy and the configured endpoint.",
             )
         if isinstance(error, requests.Timeout):
-            why = f"no answer within {self._connections.timeout:g} s"
+            why = f"no answer within {timeout:g} s"
         return Unanswered(f"{self._title} at {host} was asked to {doing} and did not answer: {why}")
 
     def _refusal(self, answer: Answer, reason: str) -> Refused | Unanswered | UntrustedAddress:
@@ -263,7 +285,7 @@ class Transport:
         said = f"{status} {plain(reason, longest=40)}".strip()
         details: dict[str, Any] = {
             "status": status,
-            "words": _words(answer),
+            "words": answer.hide(_words(answer)),
             "correlation_id": answer.correlation_id,
             "retry_after": answer.retry_after,
         }
@@ -384,6 +406,17 @@ def _words(answer: Answer) -> str:
     return plain("; ".join(_said(body)), longest=600)
 
 
+def _less(value: Any, hide: Callable[[str], str]) -> Any:
+    """The same, with `hide` done to every text in it."""
+    if isinstance(value, str):
+        return hide(value)
+    if isinstance(value, list):
+        return [_less(item, hide) for item in value]
+    if isinstance(value, dict):
+        return {hide(key): _less(item, hide) for key, item in value.items()}
+    return value
+
+
 def _parts(body: bytes) -> int:
     """At least how many objects, lists and members a JSON text has, without reading it."""
     return sum(map(body.count, (b"{", b"[", b",")))
@@ -497,7 +530,12 @@ def path_on(endpoint: str, address: str, *, title: str) -> str:
     prefix = base.path.rstrip("/")
     if prefix and path.startswith(prefix + "/"):
         path = path[len(prefix) :]
-    return f"{path}?{target.query}" if target.query else path
+    # What no address needs is encoded: it is shown, and kept in the state.
+    path = quote(path, safe=_IN_ADDRESSES)
+    return f"{path}?{quote(target.query, safe=_IN_ADDRESSES)}" if target.query else path
+
+
+_IN_ADDRESSES = "/%:@!$&'()*+,;=~?"
 
 
 def _split(address: str) -> SplitResult | None:
@@ -522,5 +560,9 @@ def _goes_down(path: str) -> bool:
     """
     if not re.fullmatch(r"/[\x21-\x7e]{0,4096}", path) or "\\" in path or "#" in path:
         return False
-    bare = re.sub(r"%5c", "/", re.sub(r"%2f", "/", path.partition("?")[0], flags=re.I), flags=re.I)
-    return not any(part in (".", "..") for part in re.sub(r"%2e", ".", bare, flags=re.I).split("/"))
+    bare = path.partition("?")[0]
+    for _ in range(3):  # some servers decode twice
+        bare = unquote(bare, errors="replace")
+    parts = re.split(r"[/\\]", bare)
+    # `..;` is `..` to servers that take path parameters off.
+    return bare.isprintable() and not any(part.partition(";")[0].strip() in (".", "..") for part in parts)

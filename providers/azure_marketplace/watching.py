@@ -38,7 +38,8 @@ class Limits:
 
     patience: one read before anything was submitted. settle: how long an answer must stay the same before "nothing
     began" is believed. unreadable: after how long people hear (again) of an operation that cannot be read in mid-wait.
-    lost: an operation that the API says does not exist, while it lists nothing that runs. sends: how often a go-live
+    lost: an operation that the API says does not exist, while it lists nothing that runs. unwelcome: an identity that
+    is refused in mid-wait. request: one answer, where that is to be less than is configured. sends: how often a go-live
     that provably did not begin is sent.
     """
 
@@ -46,6 +47,8 @@ class Limits:
     settle: float = 30.0
     unreadable: float = 6 * 3600.0
     lost: float = 900.0
+    unwelcome: float = 600.0
+    request: float | None = None
     sends: int = 3
 
 
@@ -192,11 +195,12 @@ class _Weather:
         self.count = 0
         self.refused = 0
         self._told_at: float | None = None
+        self._refused_since: float | None = None
         self._nowhere_since: float | None = None
 
     def clear(self) -> None:
         self.count = self.refused = 0
-        self._told_at = self._nowhere_since = None
+        self._told_at = self._refused_since = self._nowhere_since = None
 
     def nowhere(self, now: float) -> None:
         """The operation's address and the list both say, readably, that there is no such operation."""
@@ -210,8 +214,10 @@ class _Weather:
             return "without a sign-in"
         if isinstance(error, (Unauthorized, Forbidden)):
             self.refused += 1
-            return "with this identity" if self.refused > 2 else ""
+            self._refused_since = now if self._refused_since is None else self._refused_since
+            return "with this identity" if now - self._refused_since > self._limits.unwelcome else ""
         self.refused = 0
+        self._refused_since = None
         if not isinstance(error, NotFound):
             self._nowhere_since = None
         if self._nowhere_since is not None and now - self._nowhere_since > self._limits.lost:

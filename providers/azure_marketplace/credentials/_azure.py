@@ -7,6 +7,7 @@ token that was just rejected; and a rotated certificate or token file is read ag
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -97,11 +98,6 @@ def _credential(sign_in: SignIn, options: dict[str, Any], secrets: list[str]) ->
     if method is Method.CLIENT_SECRET:
         return identity.ClientSecretCredential(tenant, client, sign_in.value("clientSecret"), **entra)
     if method is Method.CLIENT_CERTIFICATE:
-        if len(sign_in.value("clientCertificatePath")) > 500 or "\n" in sign_in.value("clientCertificatePath"):
-            raise SignInFailed(  # without the value: it is a private key
-                f"{sign_in.found['clientCertificatePath'].source} must be the path of a file, and holds something else",
-                next_step="Write the certificate with its key to a file, and set the file's path.",
-            )
         path, password = _path(sign_in, "clientCertificatePath"), sign_in.value("clientCertificatePassword")
         try:
             return identity.CertificateCredential(tenant, client, str(path), password=password or None, **entra)
@@ -126,6 +122,13 @@ def _credential(sign_in: SignIn, options: dict[str, Any], secrets: list[str]) ->
 
 
 def _path(sign_in: SignIn, key: str) -> Path:
+    value = sign_in.value(key)
+    if len(value) > 250 or not value.isprintable() or not re.search(r"[./\\]", value):
+        # Without the value: it may be what should stand in that file, a private key or a token.
+        raise SignInFailed(
+            f"{sign_in.found[key].source} must be the path of a file, and is none",
+            next_step="Write the certificate with its key, or the token, to a file, and set the file's path.",
+        )
     return Path(sign_in.value(key)).expanduser()
 
 

@@ -5,9 +5,12 @@ Those exceptions carry requests, answers and the output of processes, so none is
 
 from __future__ import annotations
 
+import html
+import json
 import re
 import subprocess  # for the name of an error  # nosec B404
 from collections.abc import Iterable, Iterator
+from urllib.parse import quote, quote_plus
 
 from providers.azure_marketplace.errors import SignInFailed
 from providers.azure_marketplace.text import plain
@@ -95,7 +98,8 @@ def explain(
 def _words(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         # One that is shorter is no secret, and where it was taken out would tell what it is.
-        text = text.replace(secret, "***") if len(secret) >= 8 else text
+        for spelling in _spellings(secret) if len(secret) >= 8 else ():
+            text = text.replace(spelling, "***")
     return plain(text, longest=600)
 
 
@@ -109,3 +113,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             yield link
             further = (link.__cause__, link.__context__, getattr(link, "inner_exception", None))
             waiting.extend(inner for inner in further if isinstance(inner, BaseException))
+
+
+def _spellings(secret: str) -> set[str]:
+    """As it is, and as a server quotes a form, a page or JSON."""
+    return {secret, quote(secret, safe=""), quote_plus(secret), html.escape(secret), json.dumps(secret)[1:-1]}
