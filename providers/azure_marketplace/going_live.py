@@ -6,8 +6,8 @@ known here. This is the only place that decides.
     1. An unfinished operation is recorded: ask for it, go on waiting.
     2. Look the offer up. A go-live that runs is adopted, never competed with; so is one that has ended and can only
        be this request's. A pinned version that is live is enough. What cannot go live is refused.
-    3. Submit. Accepted: wait. Refused: say so, or adopt what runs already. Unknown: look until the answer settles,
-       adopt what is found, send again only when nothing began, and leave the rest to the next run.
+    3. Submit. Accepted: wait. Refused, at once or afterwards: say so, or adopt what runs already. Unknown: look until
+       the answer settles, adopt what is found, send again only when nothing began, and leave the rest to the next run.
     4. Wait (`watching.py`) until the operation ends, the time is up, or the run is cancelled; the last two record it.
 
 Where it cannot be told whether something that has ended was this request's, it is submitted: a launch that silently
@@ -37,6 +37,7 @@ from providers.azure_marketplace.errors import (
     OfferGoLiveError,
     PublishingError,
     Refused,
+    RefusedAfterwards,
     SignInFailed,
     Unanswered,
     UnknownOffer,
@@ -167,24 +168,31 @@ class GoingLive:
         `SignInFailed` or `Interrupted`; whichever it is, running it again is safe.
         """
         left_behind: Launch | None = None
+        refused: RefusedAfterwards | None = None
         if recorded and self._is_foreign(request, recorded):
             if not request.changed and stands(recorded, request.pin):
                 return self._moved(request, recorded, deadline)
             left_behind = None if recorded.status.ended else recorded
             recorded = replace(recorded, operation_id=None) if recorded.status.ended else None
         if recorded and recorded.operation_id and not recorded.status.ended:
-            launch, was_running = self._resume(request, recorded, deadline)
-            if not launch.status.ended:
-                return launch
-            if was_running or not request.changed:
-                concluded = self._conclude(request, launch)
-                if concluded:
-                    return concluded
+            try:
+                launch, was_running = self._resume(request, recorded, deadline)
+            except RefusedAfterwards as error:
+                # Nothing of it began: neither this run nor the state is to go by it any more.
+                recorded = replace(recorded, status=Status.NOT_STARTED, operation_id=None, submitted_at=None)
+                error.launch = recorded
+                refused = None if request.changed else error
             else:
-                self._observer.note(
-                    f"The earlier go-live of {request.offer} ended as {launch.status.value}; it was for other inputs."
-                )
-            recorded = launch
+                if not launch.status.ended:
+                    return launch
+                if was_running or not request.changed:
+                    concluded = self._conclude(request, launch)
+                    if concluded:
+                        return concluded
+                else:
+                    ended = f"ended as {launch.status.value}; it was for other inputs"
+                    self._observer.note(f"The earlier go-live of {request.offer} {ended}.")
+                recorded = launch
         elif recorded and not request.changed:
             if stands(recorded, request.pin):
                 return recorded
@@ -195,13 +203,17 @@ class GoingLive:
                 return concluded
         rounds = 0
         while True:
-            launch, fresh = self._begin(request, recorded, deadline, left_behind)
-            left_behind = None
+            launch, fresh = self._begin(request, recorded, deadline, left_behind, refused)
+            left_behind = refused = None
             if launch.operation_id is None:
                 return launch
             ran = fresh
             if not launch.status.ended and request.wait:
-                launch, was_running = self._watch.until_it_ends(request.offer, launch, deadline)
+                try:
+                    launch, was_running = self._watch.until_it_ends(request.offer, launch, deadline)
+                except RefusedAfterwards as error:
+                    refused = error
+                    continue
                 ran = ran or was_running
             if not launch.status.ended:
                 return launch
@@ -317,11 +329,17 @@ class GoingLive:
     # Step 2: what the API shows
 
     def _begin(
-        self, request: Request, recorded: Launch | None, deadline: float, left_behind: Launch | None = None
+        self,
+        request: Request,
+        recorded: Launch | None,
+        deadline: float,
+        left_behind: Launch | None = None,
+        refused: RefusedAfterwards | None = None,
     ) -> tuple[Launch, bool]:
         """A launch that runs or has ended, and whether it is a fresh one that this call submitted.
 
-        left_behind: one that was submitted through another API, and not seen to end.
+        left_behind: one that was submitted through another API, and not seen to end. refused: why the API said no to
+        this very request; then nothing is submitted.
         """
         turn = self._turns.of(request.offer)
         while not turn.lock.acquire(blocking=False):
@@ -333,8 +351,8 @@ class GoingLive:
             self._clock.sleep(0.1)
         try:
             sight = self._look_before_sending(request.offer, deadline)
-            if self._suspicious(request, recorded, sight):
-                sight = self._second_look(request, recorded, sight, deadline)
+            if refused or self._suspicious(request, recorded, sight):
+                sight = self._second_look(request, recorded, sight, deadline, refused)
             action, operation = self._decide(request, recorded, sight)
             if action is not Action.SUBMIT and request.triggered and sight.preview and sight.preview.spent:
                 self._observer.warn(
@@ -349,6 +367,9 @@ class GoingLive:
             if operation:
                 self._observer.note(f"Found a go-live of {request.offer} that is {operation.status.value}: adopted.")
                 return self._found(recorded, operation, sight, adopted=True), False
+            if refused:
+                turn.submitted = None
+                raise refused
             if left_behind:
                 raise LaunchRefused(
                     f"The go-live of {request.offer} that was submitted through another API (operation "
@@ -392,10 +413,14 @@ class GoingLive:
             error.next_step = error.next_step or "Nothing was submitted. Run `pulumi up` again."
             raise
 
-    def _suspicious(self, request: Request, recorded: Launch | None, sight: Sight) -> bool:
+    def _suspicious(
+        self, request: Request, recorded: Launch | None, sight: Sight, refused: RefusedAfterwards | None = None
+    ) -> bool:
         """Whether a launch has just happened, as the slots or the state say, which the list does not show (yet)."""
         if self._decide(request, recorded, sight)[0] is not Action.SUBMIT:
             return False
+        if refused:
+            return True
         if recorded and recorded.status.ended and sight.lags_behind(recorded):
             return True
         recently = self._clock.now() - RECENT
@@ -415,15 +440,22 @@ class GoingLive:
             reasons = [sight.preview.changed_at]
         return bool(reasons) and changed > max(reasons) + timedelta(seconds=1)
 
-    def _second_look(self, request: Request, recorded: Launch | None, sight: Sight, deadline: float) -> Sight:
-        """A list may lag behind the slots: give it the time to settle before it is believed."""
+    def _second_look(
+        self,
+        request: Request,
+        recorded: Launch | None,
+        sight: Sight,
+        deadline: float,
+        refused: RefusedAfterwards | None = None,
+    ) -> Sight:
+        """A list may lag behind the slots, or a refusal: give it the time to settle before it is believed."""
         until = min(self._clock.monotonic() + self._limits.settle, deadline)
         attempt = 0
-        while self._clock.monotonic() < until and self._suspicious(request, recorded, sight):
+        while self._clock.monotonic() < until and self._suspicious(request, recorded, sight, refused):
             attempt += 1
             self._clock.sleep(backoff(attempt, chance=self._clock.chance(), longest=5.0))
             sight = self._look(request.offer, deadline)
-        if self._clock.monotonic() >= deadline and self._suspicious(request, recorded, sight):
+        if not refused and self._clock.monotonic() >= deadline and self._suspicious(request, recorded, sight):
             raise LaunchUnknown(
                 f"{request.offer} seems to have gone live just now, but its operations do not show it yet, and the "
                 "time is up: nothing was submitted",

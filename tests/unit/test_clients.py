@@ -10,8 +10,10 @@ import pytest
 
 from providers.azure_marketplace.errors import (
     LaunchFailed,
+    LaunchRefused,
     NotFound,
     Overloaded,
+    RefusedAfterwards,
     StillRunning,
     Unreadable,
     UntrustedAddress,
@@ -94,6 +96,87 @@ def test_an_answer_that_wants_a_job_left_alone_is_obeyed() -> None:
     with pytest.raises(Overloaded) as told:
         api.operation(OFFER, "submission/p-1/7#job")
     assert told.value.retry_after == 600
+
+
+REFUSING_JOBS: dict[str, dict[str, Any]] = {
+    "conflict": {"code": "conflict", "message": "An In Progress submission already exists"},
+    "Conflict": {"code": "Conflict", "message": "Another one won."},
+    "invalidState": {
+        "code": "badRequest",
+        "message": "Invalid resource",
+        "details": [{"code": "invalidState", "message": "An In Progress submission already exists"}],
+    },
+    "not the latest": {
+        "code": "invalidState",
+        "message": "The submission cannot be pushed to as its not the latest",
+    },
+}
+
+
+@pytest.mark.parametrize("error", REFUSING_JOBS.values(), ids=REFUSING_JOBS)
+def test_a_job_that_failed_because_of_another_is_a_refusal(error: dict[str, Any]) -> None:
+    job = Answer(200, {"jobId": "j", "jobStatus": "completed", "jobResult": "failed", "errors": [error]})
+    for shown in (submission(7, "preview"), submission(7, "live", "running", "pending")):
+        api = ingestion(status=[job], **{"submission__p-1": [listing(shown)]})
+        operation = api.operation(OFFER, "submission/p-1/7#j")
+        assert (operation.status, operation.refused) == (Status.FAILED, True)
+
+
+@pytest.mark.parametrize(
+    "message", ["Issues found during Certification.", "The image already exists.", "The plan is in progress.", ""]
+)
+def test_a_job_that_failed_for_what_it_published_is_no_refusal(message: str) -> None:
+    error = {"code": "internalServerError", "details": [{"code": "invalidState", "message": message}]}
+    job = Answer(200, {"jobId": "j", "jobStatus": "completed", "jobResult": "failed", "errors": [error]})
+    api = ingestion(status=[job], **{"submission__p-1": [listing(submission(7, "preview"))]})
+    assert not api.operation(OFFER, "submission/p-1/7#j").refused
+
+
+@pytest.mark.parametrize("code", ["conflict", "Conflict", "invalidState"])
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_job_that_was_refused_for_one_that_is_listed_late_leads_to_that_one(code: str, wait: bool) -> None:
+    clock = FakeClock()
+    behaviour = {"seconds": 3600.0, "listing_lag_seconds": 20.0, "refusal_code": code}
+    wire = wire_with(clock, INGESTION, **behaviour)
+    wire.portal.simulation.world.golive("contoso", "vm", by="portal")
+    stack = Stack(lambda: client_of(INGESTION, wire, careless=True), clock, wait=wait)
+    assert stack.up() is None
+    stack.wait = True
+    assert stack.up() is None
+    assert stack.launch
+    assert (stack.launch.status, stack.launch.live_version) == (Status.SUCCEEDED, "7")
+    assert accepted(wire.portal.simulation.world) == 0
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_job_that_was_refused_for_one_that_is_not_listed_is_told_as_a_refusal(wait: bool) -> None:
+    clock = FakeClock()
+    wire = wire_with(clock, INGESTION, seconds=3600.0, listing_lag_seconds=7200.0)
+    world = wire.portal.simulation.world
+    world.golive("contoso", "vm", by="portal")
+    stack = Stack(lambda: client_of(INGESTION, wire, careless=True), clock, wait=wait)
+    error = stack.up() if wait else stack.up() or stack.up()
+    assert isinstance(error, RefusedAfterwards)
+    assert "refused to take contoso/vm live" in str(error)
+    assert "An In Progress submission already exists" in str(error)
+    assert "failed" not in str(error).replace("/failed", "")
+    assert "Mend" not in str(error)
+    assert stack.launch is None or stack.launch.operation_id is None
+    assert accepted(world) == 0
+    clock.pass_by(7200.0)
+    assert stack.up() is None
+    assert accepted(world) == 0, "and found once it is listed"
+
+
+def test_a_job_that_was_refused_for_a_publish_to_preview_says_so() -> None:
+    clock = FakeClock()
+    wire = wire_with(clock, INGESTION, publish={"mode": "held"}, listing_lag_seconds=20.0)
+    world = wire.portal.simulation.world
+    world.push_preview(world.offer("contoso", "vm"))
+    error = Stack(lambda: client_of(INGESTION, wire, careless=True), clock).up()
+    assert isinstance(error, LaunchRefused)
+    assert "a publish to preview of version 8 is running" in str(error)
+    assert accepted(world) == 0
 
 
 @SIBLINGS

@@ -61,8 +61,8 @@ ADVICE: Mapping[int | str, str] = {
 _DOUBT = 2
 """Intervals of a job's questions for which it and the list of submissions, which may lag, may contradict each other
 before one of them is believed."""
-_ABOUT_ANOTHER = re.compile(r"in[ -]?progress|already", re.IGNORECASE)
-"""What a job says that was refused for a submission that is under way [O]."""
+_REFUSES = re.compile(r"submission.*(already|in[ -]?progress)|in[ -]?progress.*submission|not (the|its) latest", re.I)
+"""What a job says that was refused, for a submission that is under way or because of a newer preview [O]."""
 
 
 @dataclass(slots=True)
@@ -137,12 +137,8 @@ class ProductIngestion:
         if asked is None or asked.said is None:
             return self._listed(offer, submission, job, asked.error if asked else None)
         status, recognised = asked.said.outcome
-        if status.ended:
-            shown, doubted = self._borne_out(offer, submission, asked)
-            if shown is not None and asked.said.is_about_another:
-                # Refused for a go-live of this very submission: that one is what is wanted.
-                return replace(shown, retry_after=self._job_interval)
-            status = Status.RUNNING if doubted else status
+        if status.ended and not asked.said.refuses:
+            status = Status.RUNNING if self._doubts(offer, submission, asked) else status
         return Operation(
             id=_id(submission, status, job),
             kind=Kind.GO_LIVE,
@@ -152,6 +148,7 @@ class ProductIngestion:
             version=submission.rpartition("/")[2],
             messages=asked.said.reasons if status is Status.FAILED else (),
             retry_after=self._job_interval,
+            refused=asked.said.refuses,
         )
 
     def submit(self, offer: OfferKey, preview: Slot | None) -> Accepted:
@@ -249,8 +246,8 @@ class ProductIngestion:
         asked.next_at = self._monotonic() + max(self._job_interval, retry_after or 0.0)
         return asked
 
-    def _borne_out(self, offer: OfferKey, submission: str, asked: _Asked) -> tuple[Operation | None, bool]:
-        """What the list of submissions shows of a job that has ended, and whether that contradicts it (yet).
+    def _doubts(self, offer: OfferKey, submission: str, asked: _Asked) -> bool:
+        """Whether the list of submissions contradicts a job that has ended (yet).
 
         A success is one when a submission is shown live; anything else is one when none is shown running.
         """
@@ -261,12 +258,10 @@ class ProductIngestion:
             shown, unread = None, True
         said = asked.said.outcome[0] if asked.said else Status.RUNNING
         if shown is None or said is Status.SUCCEEDED:
-            about_another = asked.said is not None and asked.said.is_about_another
-            doubted = unread or about_another or (said is Status.SUCCEEDED and not _succeeded(shown))
+            doubted = unread or (said is Status.SUCCEEDED and not _succeeded(shown))
         else:
             doubted = not shown.status.ended
-        under_way = shown if shown is not None and shown.status not in _CAME_TO_NOTHING else None
-        return under_way, self._still_doubted(asked, doubted)
+        return self._still_doubted(asked, doubted)
 
     def _still_doubted(self, asked: _Asked, doubted: bool) -> bool:
         """Whether a contradiction is one still, or has lasted long enough for the job, or its end, to be believed."""
@@ -440,8 +435,15 @@ class _Job(Said):
         return f"{self.jobstatus} {self.jobresult}".strip()
 
     @property
-    def is_about_another(self) -> bool:
-        return self.outcome[0] is Status.FAILED and any(_ABOUT_ANOTHER.search(each.text) for each in self.reasons)
+    def refuses(self) -> bool:
+        """Whether it failed without a go-live of its own having begun.
+
+        What carries the words that are known, and whether those are all, is not [G]; a conflict is one in any words.
+        """
+        if self.outcome[0] is not Status.FAILED:
+            return False
+        conflicts = any(_Error.model_validate(each).code.lower() == "conflict" for each in self.errors)
+        return conflicts or any(_REFUSES.search(each.text) for each in self.reasons)
 
     @property
     def reasons(self) -> tuple[Message, ...]:
