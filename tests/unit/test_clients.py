@@ -90,6 +90,47 @@ def test_a_job_is_asked_once_a_minute_at_most_whatever_the_weather(ends: str, fa
     assert min(later - one for one, later in pairwise(asked)) >= 60
 
 
+@pytest.mark.parametrize("word", ["running", "completed"])
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_job_that_is_stuck_does_not_hide_that_its_submission_is_live(word: str, wait: bool) -> None:
+    clock = FakeClock()
+    wire = wire_with(clock, INGESTION, seconds=600.0)
+    asked: list[float] = []
+    answer = wire.portal.ask
+
+    def stuck(method: str, url: str, **rest: Any) -> Answer:
+        if "/status" not in url:
+            return answer(method, url, **rest)
+        asked.append(clock.seconds)
+        return Answer(200, {"jobId": "j", "jobStatus": word, "jobResult": "pending", "errors": []})
+
+    wire.portal.ask = stuck  # type: ignore[method-assign]
+    stack = Stack(lambda: client_of(INGESTION, wire), clock, wait=wait)
+    assert stack.up() is None
+    if not wait:
+        clock.pass_by(600.0)
+        assert stack.up() is None, "one reading is enough for a run that does not wait"
+    assert stack.launch
+    assert (stack.launch.status, stack.launch.live_version) == (Status.SUCCEEDED, "7")
+    assert clock.seconds < 900
+    assert all(later - one >= 60 for one, later in pairwise(asked))
+    assert accepted(wire.portal.simulation.world) == 1
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        [submission(7, "live", "running", "pending"), submission(6, "live")],
+        [submission(7, "live", "completed", "failed"), submission(8, "live")],
+        [submission(7, "preview"), submission(8, "live")],
+    ],
+)
+def test_a_running_job_is_not_overruled_by_anything_less(listed: list[dict[str, Any]]) -> None:
+    job = Answer(200, {"jobId": "j", "jobStatus": "running", "jobResult": "pending"})
+    api = ingestion(status=[job], **{"submission__p-1": [listing(*listed)]})
+    assert api.operation(OFFER, "submission/p-1/7#j").status is Status.RUNNING
+
+
 def test_an_answer_that_wants_a_job_left_alone_is_obeyed() -> None:
     alone = Answer(429, headers=(("Retry-After", "600"),))
     api = ingestion(status=[alone], **{"submission__p-1": [listing(submission(7, "live", "running", "pending"))]})

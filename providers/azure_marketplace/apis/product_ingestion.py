@@ -30,6 +30,7 @@ from providers.azure_marketplace.publishing import (
     Overview,
     Slot,
     Status,
+    same,
 )
 from providers.azure_marketplace.reading import before_sending, every_item, object_of
 from providers.azure_marketplace.tolerant import Id, Label, Object, Objects, PlainText, Said, Text, text_of
@@ -58,6 +59,8 @@ ADVICE: Mapping[int | str, str] = {
 }
 """What to do about a refusal, by status, or by what its words contain."""
 
+_BESIDE = 3
+"""Of so many readings of a job that runs, one looks at the list of submissions too: a job may be stuck."""
 _DOUBT = 2
 """Intervals of a job's questions for which it and the list of submissions, which may lag, may contradict each other
 before one of them is believed."""
@@ -69,10 +72,12 @@ _REFUSES = re.compile(r"submission.*(already|in[ -]?progress)|in[ -]?progress.*s
 class _Asked:
     """What is remembered of one job, by the monotonic clock.
 
-    next_at: when it may be asked again. doubted_since: since when the list of submissions has contradicted it.
+    next_at: when it may be asked again. read: how often it was found running. doubted_since: since when the list of
+    submissions has contradicted it.
     """
 
     next_at: float = 0.0
+    read: int = 0
     said: _Job | None = None
     error: PublishingError | None = None
     doubted_since: float | None = None
@@ -137,7 +142,11 @@ class ProductIngestion:
         if asked is None or asked.said is None:
             return self._listed(offer, submission, job, asked.error if asked else None)
         status, recognised = asked.said.outcome
-        if status.ended and not asked.said.refuses:
+        if not status.ended:
+            done = self._done_beside(offer, submission, asked)
+            if done is not None:
+                return replace(done, id=_id(submission, done.status, job))
+        elif not asked.said.refuses:
             status = Status.RUNNING if self._doubts(offer, submission, asked) else status
         return Operation(
             id=_id(submission, status, job),
@@ -245,6 +254,19 @@ class ProductIngestion:
             asked.error, retry_after = error, error.retry_after
         asked.next_at = self._monotonic() + max(self._job_interval, retry_after or 0.0)
         return asked
+
+    def _done_beside(self, offer: OfferKey, submission: str, asked: _Asked) -> Operation | None:
+        """The go-live as the list of submissions shows it, every few readings, where that says that it succeeded."""
+        asked.read += 1
+        if asked.read % _BESIDE != 1:
+            return None
+        try:
+            shown = self._shown(offer, submission)
+        except PublishingError:
+            return None  # beside the job, whose word there is
+        # A greater number may be that of another go-live, which came later.
+        own = shown is not None and same(shown.id, submission)
+        return shown if own and _succeeded(shown) else None
 
     def _doubts(self, offer: OfferKey, submission: str, asked: _Asked) -> bool:
         """Whether the list of submissions contradicts a job that has ended (yet).
