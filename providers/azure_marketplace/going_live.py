@@ -354,6 +354,12 @@ class GoingLive:
             if refused or self._suspicious(request, recorded, sight):
                 sight = self._second_look(request, recorded, sight, deadline, refused)
             action, operation = self._decide(request, recorded, sight)
+            later = sight.preview.overtaken if sight.preview else None
+            if later and later.kind is Kind.UNKNOWN:
+                self._observer.warn(
+                    f"The preview of {request.offer}, version {sight.preview_version}, may not be its latest any more: "
+                    f"{self._became_of(request.offer, later)}."
+                )
             if action is not Action.SUBMIT and request.triggered and sight.preview and sight.preview.spent:
                 self._observer.warn(
                     f"What stands in the preview of {request.offer} (version {sight.preview_version}) is live already, "
@@ -480,6 +486,9 @@ class GoingLive:
                 next_step=f"Publish version {pin} to preview, or set offer_version to the version that is to go live.",
                 about="offer_version",
             )
+        overtaken = sight.preview.overtaken if sight.preview else None
+        if overtaken and overtaken.kind is Kind.UNKNOWN and pin is None:
+            self._refuse_overtaken(offer, sight, overtaken)
         ended = self._ended_since(recorded, sight)
         if ended is None and request.changed and not request.triggered:
             # Another pin, or none any more: it asks for nothing new where that very preview is what went live last.
@@ -489,24 +498,26 @@ class GoingLive:
             return Action.ADOPT, ended
         if sight.preview is None:
             self._refuse_without_preview(offer, sight)
-        overtaken = sight.preview.overtaken
         if overtaken and pin is None:
-            raise LaunchRefused(
-                f"The preview of {offer}, version {sight.preview_version}, is not its latest any more: "
-                f"{self._became_of(offer, overtaken)}. Nothing was submitted",
-                next_step="Publish it to preview, and wait until the preview is ready; or set offer_version to "
-                f"{sight.preview_version} if this very version is to go live.",
-            )
+            self._refuse_overtaken(offer, sight, overtaken)
         if sight.preview.spent:
             return (Action.ADOPT, sight.spent_by) if sight.spent_by else (Action.NOTHING, None)
         return Action.SUBMIT, None
+
+    def _refuse_overtaken(self, offer: OfferKey, sight: Sight, later: Operation) -> NoReturn:
+        raise LaunchRefused(
+            f"The preview of {offer}, version {sight.preview_version}, is not its latest any more: "
+            f"{self._became_of(offer, later)}. Nothing was submitted",
+            next_step="Publish it to preview, and wait until the preview is ready; or set offer_version to "
+            f"{sight.preview_version} if this very version is to go live.",
+        )
 
     def _refuse_without_preview(self, offer: OfferKey, sight: Sight) -> NoReturn:
         if sight.live is None:
             self._refuse_if_unknown(offer)
         live = f" (version {sight.live_version} is live)" if sight.live_version else ""
-        latest = next((item for item in sight.operations if item.kind is not Kind.UNKNOWN), None)
-        begun = latest is not None and latest.kind is Kind.PREVIEW and latest.status is not Status.SUCCEEDED
+        latest = next((item for item in sight.operations if item.kind is not Kind.UNKNOWN or not item.recognised), None)
+        begun = latest is not None and latest.kind is not Kind.GO_LIVE and latest.status is not Status.SUCCEEDED
         why = f"; {self._became_of(offer, latest)}" if latest and begun else ""
         raise LaunchRefused(
             f"{offer} has nothing in preview that could go live{live}{why}: nothing was submitted",
@@ -532,6 +543,8 @@ class GoingLive:
     def _became_of(self, offer: OfferKey, published: Operation) -> str:
         """What has become of a publish to preview, in words."""
         kind = "a go-live" if published.kind is Kind.GO_LIVE else "a publish to preview"
+        if published.kind is Kind.UNKNOWN:
+            return f"nobody knows what the state {published.word!r} of version {published.version or 'unknown'} means"
         what = f"{kind} of version {published.version or 'unknown'}"
         if not published.status.ended:
             return f"{what} is running"

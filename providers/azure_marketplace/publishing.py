@@ -131,7 +131,7 @@ class Slot:
     """What stands in preview, or live. version None: something stands there, its number is not told.
 
     Of a preview only: spent, that this very content is live, and its API takes nothing live twice; overtaken, a later
-    publish to preview that runs or has failed, where its API then takes nothing live.
+    publish to preview that runs or has failed, where its API then takes nothing live, or something that nobody knows.
     """
 
     version: str | None

@@ -336,15 +336,9 @@ def test_what_product_ingestions_submissions_mean(
         ([state("8", "InProgress", "Submitted"), state("7", "Published", "InStore")], "7", "7", True, "8"),
         ([state("8", "InProgress", "Cancelled"), state("7", "Published", "InStore")], "7", "7", True, None),
         ([state("8", "Deleted", ""), state("7", "Archived", "InStore")], None, None, False, None),
-        ([state("8", "Hidden", "Moon"), state("7", "Published", "ReadyToPublish")], "7", None, False, None),
-        ([{"id": "a/b", "state": "Published", "substate": "InStore"}, {}, {"id": True}], None, None, False, None),
-        (
-            [
-                state("b-2", "Published", "ReadyToPublish", releaseNumber=2),
-                state("a-1", "Published", "InStore", releaseNumber=1),
-            ],
-            *("b-2", "a-1", False, None),
-        ),
+        ([state("8", "Hidden", "Moon"), state("7", "Published", "ReadyToPublish")], "7", None, False, "8"),
+        ([state("7", "Published", "ReadyForSignoff"), state("6", "Published", "InStore")], "6", "6", True, "7"),
+        ([state("8", "Published", "ReadyToPublish"), state("7", "Hidden", "Moon")], "8", None, False, None),
     ],
 )
 def test_what_partner_centers_submissions_mean(
@@ -358,6 +352,40 @@ def test_what_partner_centers_submissions_mean(
         assert bool(overview.preview and overview.preview.spent) is spent
         later = overview.preview.overtaken if overview.preview else None
         assert (later.version if later else None) == overtaken
+
+
+UNKNOWN_AND_OLDER = [
+    [state("7", "Published", "ReadyForSignoff"), state("6", "Published", "InStore")],
+    [state("7", "ModularCert", "Submitted"), state("6", "Published", "ReadyToPublish")],
+    [state("7", "Published", "Ready\x1b[5mForSignoff"), state("6", "Archived", "InStore")],
+]
+
+
+def on(api: PublishingApi, *, pin: str | None = None) -> Stack:
+    return Stack(lambda: api, FakeClock(), pin=pin)
+
+
+@pytest.mark.parametrize("listed", UNKNOWN_AND_OLDER)
+def test_a_newer_submission_of_which_nobody_knows_what_it_is_stops_what_is_older(listed: list[dict[str, Any]]) -> None:
+    stack = on(center(*listed))
+    error = stack.up()
+    assert isinstance(error, LaunchRefused)
+    word = f"{listed[0]['state']} {listed[0]['substate']}".replace("\x1b[5m", "")
+    assert f"nobody knows what the state {word!r} of version 7 means" in str(error)
+    assert stack.launch is None
+
+
+def test_a_pinned_older_preview_goes_live_beside_it_with_a_warning() -> None:
+    older, unknown = state("6", "Published", "ReadyToPublish"), state("7", "ModularCert", "Submitted")
+    live = state("6", "Published", "InStore")
+    api = center(older, unknown, submissions__6=[Answer(200, older), Answer(200, live)], promote=[Answer(200, {})])
+    stack = on(api, pin="6")
+    assert stack.up() is None
+    assert stack.launch
+    assert stack.launch.status is Status.SUCCEEDED
+    assert any(
+        "nobody knows what the state 'ModularCert Submitted' of version 7" in each for each in stack.told.warnings
+    )
 
 
 @pytest.mark.parametrize(

@@ -357,9 +357,11 @@ class _Submission(Said):
     def overtakes(self) -> bool:
         """Whether it takes the place of an older preview: one that is being made, or that failed on its way.
 
-        One that was cancelled before it became a preview does not.
+        One that was cancelled before it became a preview does not. One of which nobody knows what it is may.
         """
         kind, status, _ = self.outcome
+        if kind is Kind.UNKNOWN:
+            return True
         begun = kind is Kind.PREVIEW and status is Status.RUNNING
         lost = kind is Kind.GO_LIVE and status is Status.CANCELED and _word(self.state) != "archived"
         return (begun or lost or status is Status.FAILED) and not self.is_ready
