@@ -339,6 +339,18 @@ def test_what_product_ingestions_submissions_mean(
         ([state("8", "Hidden", "Moon"), state("7", "Published", "ReadyToPublish")], "7", None, False, "8"),
         ([state("7", "Published", "ReadyForSignoff"), state("6", "Published", "InStore")], "6", "6", True, "7"),
         ([state("8", "Published", "ReadyToPublish"), state("7", "Hidden", "Moon")], "8", None, False, None),
+        (
+            [
+                state("9000", "Published", "InStore", releaseNumber=1),
+                state("700", "Published", "ReadyToPublish", releaseNumber=2),
+                state("0", "InProgress", "InDraft"),
+            ],
+            *("700", "9000", False, None),
+        ),
+        (
+            [state("9", "Published", "InStore", releaseNumber=3), state("10", "Published", "ReadyToPublish")],
+            *("10", "9", False, None),
+        ),
     ],
 )
 def test_what_partner_centers_submissions_mean(

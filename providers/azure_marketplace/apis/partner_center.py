@@ -160,7 +160,7 @@ class PartnerCenter:
             # The product is there, so its list is too: bad weather, and no sign that nothing was ever submitted.
             raise Unreadable(error.what, status=404, words=error.words, correlation_id=error.correlation_id) from error
         listed = [_Submission.of(product, item) for item in items]
-        return sorted((item for item in listed if item.id not in ("", "0")), key=lambda item: item.age, reverse=True)
+        return _newest_first([item for item in listed if item.id not in ("", "0")])
 
     def _submission(self, offer: OfferKey, path: str) -> _Submission:
         _, product, _, number = path.split("/")
@@ -208,6 +208,17 @@ def _operation_id(path: str, status: Status) -> str:
 
 
 # What the submissions mean.
+
+
+def _newest_first(listed: Sequence[_Submission]) -> list[_Submission]:
+    """By the number of the release, where each has one; else by id."""
+    released = all(item.release is not None for item in listed)
+
+    def age(item: _Submission) -> tuple[int, int]:
+        release, number = item.release or 0, int(item.id) if item.id.isdecimal() else 0
+        return (release, number) if released else (number, release)
+
+    return sorted(listed, key=age, reverse=True)
 
 
 def _preview(listed: Sequence[_Submission]) -> Slot | None:
@@ -287,10 +298,8 @@ class _Submission(Said):
         return cls.model_validate({**item, "product": product})
 
     @property
-    def age(self) -> tuple[int, int]:
-        """The greater, the younger."""
-        release = self.releasenumber or ""
-        return (int(self.id) if self.id.isdecimal() else 0, int(release) if release.isdecimal() else 0)
+    def release(self) -> int | None:
+        return int(self.releasenumber) if self.releasenumber and self.releasenumber.isdecimal() else None
 
     @property
     def published(self) -> datetime | None:
