@@ -351,6 +351,24 @@ def test_what_product_ingestions_submissions_mean(
             [state("9", "Published", "InStore", releaseNumber=3), state("10", "Published", "ReadyToPublish")],
             *("10", "9", False, None),
         ),
+        (
+            [
+                state(
+                    *("7", "Published", "ReadyToPublish"),
+                    pendingUpdateInfo={"updateType": "Promote", "status": "PendingConfirmation"},
+                ),
+                state("6", "Published", "InStore"),
+            ],
+            *("7", "6", False, None),
+        ),
+        ([{"id": "a/b", "state": "Published", "substate": "InStore"}, {}, {"id": True}], None, None, False, None),
+        (
+            [
+                state("b-2", "Published", "ReadyToPublish", releaseNumber=2),
+                state("a-1", "Published", "InStore", releaseNumber=1),
+            ],
+            *("b-2", "a-1", False, None),
+        ),
     ],
 )
 def test_what_partner_centers_submissions_mean(
@@ -398,6 +416,18 @@ def test_a_pinned_older_preview_goes_live_beside_it_with_a_warning() -> None:
     assert any(
         "nobody knows what the state 'ModularCert Submitted' of version 7" in each for each in stack.told.warnings
     )
+
+
+def test_a_promote_that_waits_for_a_confirmation_is_no_go_live() -> None:
+    update = {"updateType": "Promote", "status": "PendingConfirmation"}
+    waiting = state("7", "Published", "ReadyToPublish", pendingUpdateInfo=update)
+    live = state("7", "Published", "InStore")
+    promoted = [Answer(200, {})]
+    api = center(waiting, submissions__7=[Answer(200, waiting), Answer(200, live)], promote=promoted)
+    assert [(each.kind, each.status) for each in api.operations(OFFER)] == [(Kind.PREVIEW, Status.SUCCEEDED)]
+    stack = on(api)
+    assert stack.up() is None
+    assert "contoso/vm was submitted to go live." in stack.told.notes
 
 
 @pytest.mark.parametrize(

@@ -309,9 +309,10 @@ class _Submission(Said):
 
     @property
     def _promote(self) -> str:
-        """What has become of the wish to promote it, where it tells of one [O]."""
+        """What has become of the wish to promote it, where it tells of one that was confirmed [O]."""
         update = self.pendingupdateinfo
-        return _word(update.status) or "running" if _word(update.updatetype) == "promote" else ""
+        status = _word(update.status) or "running"
+        return status if _word(update.updatetype) == "promote" and status != "pendingconfirmation" else ""
 
     @property
     def outcome(self) -> tuple[Kind, Status, bool]:
