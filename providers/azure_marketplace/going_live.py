@@ -24,7 +24,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import NoReturn, TypeVar
 
-from providers.azure_marketplace.clock import Clock
+from providers.azure_marketplace.clock import Clock, patience
 from providers.azure_marketplace.errors import (
     Conflict,
     Interrupted,
@@ -67,6 +67,8 @@ _ABOUT_ONE = re.compile(r"already|in[ -]?progress|running|another (operation|sub
 
 RECENT = timedelta(minutes=10)
 """How long after something has happened a list may be suspected not to show it yet."""
+LEAST = 4.0
+"""Seconds that one read of many requests is given, however little time is left."""
 RUN_AGAIN = "Run `pulumi up` again: it looks the offer up first and never submits what is already going live."
 
 
@@ -830,11 +832,14 @@ class GoingLive:
 
     def _patiently(self, read: Callable[[], T], deadline: float) -> T:
         """Try a read again while the weather is bad: within the limits' patience, and before the deadline."""
-        until = min(deadline, self._clock.monotonic() + self._limits.patience)
+        began = self._clock.monotonic()
+        until = min(deadline, began + self._limits.patience)
+        given_up_at = max(until, began + LEAST)
         attempt = 0
         while True:
             try:
-                return read()
+                with patience(lambda: self._clock.monotonic() >= given_up_at):
+                    return read()
             except (Unanswered, NotSent, Unreadable, SignInFailed) as error:
                 attempt += 1
                 delay = self._delay(attempt, error)
