@@ -20,7 +20,7 @@ from providers.azure_marketplace.errors import (
     UntrustedAddress,
 )
 from providers.azure_marketplace.going_live import GoingLive, Request
-from providers.azure_marketplace.publishing import Kind, PublishingApi, Status, same
+from providers.azure_marketplace.publishing import Kind, PublishingApi, Slot, Status, same
 from providers.azure_marketplace.settings import read_settings
 from providers.azure_marketplace.watching import Limits
 from simulator.http_terms import Answer
@@ -501,6 +501,36 @@ def test_a_list_that_never_ends_is_not_cut_short(name: str, api: Callable[..., P
     link = again[INGESTION if name.startswith("@") else CENTER]
     with pytest.raises(Unreadable, match="does not end"):
         api(listing(**{name: link})).overview(OFFER)
+
+
+EVIL = "\x1b[5m\x1b]8;;https://attacker.example\x07 <{%fg 1%}>\u202e"
+
+
+def is_harmless(text: str) -> bool:
+    return len(text) <= 250 and text.isprintable() and "<{%" not in text
+
+
+@pytest.mark.parametrize("padding", [EVIL, "r" * 300_000, EVIL * 5_000], ids=["escapes", "long", "both"])
+def test_the_words_and_ids_of_an_api_are_short_and_plain(padding: str) -> None:
+    word, evil = f"running{padding}", f"j{padding}"
+    live = {"id": "submission/p-1/7", "target": {"targetType": "live"}, "status": word, "result": word}
+    hidden = {**live, "id": f"submission/p-1{padding}/8"}
+    listed = [listing(live, hidden, submission(6, "preview"))]
+    status = [Answer(200, {"jobId": evil, "jobStatus": word, "jobResult": word})]
+    accepting = [Answer(202, {"jobId": evil, "jobStatus": word})]
+    api = ingestion(status=status, configure=accepting, **{"submission__p-1": listed})
+    seen = [*api.operations(OFFER), api.operation(OFFER, "submission/p-1/7#j")]
+    assert len(seen) == 3
+    assert is_harmless(api.submit(OFFER, Slot("6")).operation_id or "")
+
+    shown = state("7", word, word, pendingUpdateInfo={"updateType": "Promote", "failureReason": word})
+    step = {"name": word, "state": word}
+    flow = [listing({"targetEnvironment": "Live", "workflowSteps": [step]})]
+    partner = center(shown, {**shown, "id": evil}, submissions__7=[Answer(200, shown)], workflowdetails=flow)
+    promoted = partner.operation(OFFER, "products/p-1/submissions/7")
+    seen += [*partner.operations(OFFER), promoted]
+    assert all(is_harmless(text) for each in seen for text in (each.id, each.word, each.version or ""))
+    assert all(is_harmless(text) for each in promoted.steps for text in (each.name, each.status_word))
 
 
 def pages_of(sent: Callable[[int], bytes], clock: FakeClock | None = None, seconds: float = 0.0) -> Wire:

@@ -32,7 +32,7 @@ from providers.azure_marketplace.publishing import (
 )
 from providers.azure_marketplace.reading import before_sending, every_item, object_of
 from providers.azure_marketplace.text import plain
-from providers.azure_marketplace.tolerant import Object, Objects, PlainText, Said, Text, Version
+from providers.azure_marketplace.tolerant import Label, Object, Objects, PlainText, Said, Text, Version
 from providers.azure_marketplace.transport import Transport
 
 __all__ = ["ADVICE", "API", "AUDIENCE", "TITLE", "PartnerCenter"]
@@ -262,7 +262,7 @@ class _ExternalId(Said):
 
 class _Product(Said):
     id: Annotated[str, BeforeValidator(_id)] = ""
-    resourcetype: PlainText = ""
+    resourcetype: Label = ""
     externalids: Annotated[list[_ExternalId], Objects] = Field(default_factory=list)
 
     def is_called(self, offer_id: str) -> bool:
@@ -276,8 +276,8 @@ class _Target(Said):
 
 
 class _PendingUpdate(Said):
-    updatetype: Text = ""
-    status: Text = ""
+    updatetype: Label = ""
+    status: Label = ""
     failurereason: PlainText = ""
 
 
@@ -286,8 +286,8 @@ class _Submission(Said):
 
     product: str = ""
     id: Annotated[str, BeforeValidator(_id)] = ""
-    state: PlainText = ""
-    substate: PlainText = ""
+    state: Label = ""
+    substate: Label = ""
     releasenumber: Version = None
     publishedtimeinutc: Text = ""
     targets: Annotated[list[_Target], Objects] = Field(default_factory=list)
@@ -396,8 +396,8 @@ class _Submission(Said):
 
 
 class _WorkflowStep(Said):
-    name: PlainText = ""
-    state: PlainText = ""
+    name: Label = ""
+    state: Label = ""
 
     def neutral(self) -> Step:
         done = _word(self.state) in ("", "notstarted", "success", "succeeded", "completed")
@@ -410,8 +410,8 @@ class _Workflow(Said):
 
 
 class _Validation(Said):
-    errorcode: PlainText = ""
-    severity: PlainText = ""
+    errorcode: Label = ""
+    severity: Label = ""
     message: PlainText = ""
     resource: PlainText = ""
 
@@ -424,8 +424,8 @@ class _Validation(Said):
 class _Report(Said):
     """A certification report. What follows the `?` of its address may be a signature, which is nobody's to read."""
 
-    reporttimeinutc: PlainText = ""
-    status: PlainText = ""
+    reporttimeinutc: Label = ""
+    status: Label = ""
     fileuri: Text = ""
 
     def neutral(self) -> Message:

@@ -383,7 +383,7 @@ def _operations(listed: Sequence[_Submission]) -> list[Operation]:
 
 class _Product(Said):
     id: Text = ""
-    type: PlainText = ""
+    type: Label = ""
     identity: Annotated[dict[str, Any], Object] = Field(default_factory=dict)
 
     @property
@@ -444,8 +444,8 @@ class _Job(Said):
     """The configure-status. jobEnd is a placeholder or worse while it runs [D]: it is not read."""
 
     jobid: Id = ""
-    jobstatus: PlainText = ""
-    jobresult: PlainText = ""
+    jobstatus: Label = ""
+    jobresult: Label = ""
     errors: Annotated[list[Any], Objects] = Field(default_factory=list)
 
     @property
@@ -473,7 +473,7 @@ class _Job(Said):
 
 
 class _Error(Said):
-    code: PlainText = ""
+    code: Label = ""
     message: PlainText = ""
     details: Annotated[list[Any], Objects] = Field(default_factory=list)
 
