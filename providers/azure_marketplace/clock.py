@@ -5,12 +5,33 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime, timezone
 from typing import Protocol
 
 from providers.azure_marketplace.errors import Interrupted
 
-__all__ = ["Clock", "SystemClock"]
+__all__ = ["Clock", "SystemClock", "is_out_of_patience", "patience"]
+
+_is_over: ContextVar[Callable[[], bool] | None] = ContextVar("_is_over", default=None)
+
+
+@contextmanager
+def patience(is_over: Callable[[], bool]) -> Iterator[None]:
+    """What is read in here is waited for until `is_over`: one read may be of many requests."""
+    before = _is_over.set(is_over)
+    try:
+        yield
+    finally:
+        _is_over.reset(before)
+
+
+def is_out_of_patience() -> bool:
+    """Whether nobody waits any more for what this thread reads."""
+    is_over = _is_over.get()
+    return is_over is not None and is_over()
 
 
 class Clock(Protocol):

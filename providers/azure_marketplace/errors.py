@@ -18,6 +18,7 @@
     |  `- UntrustedAddress      the API pointed to another host; the token was not sent there
     `- LaunchError              one launch, seen whole; may carry what is to be recorded
        |- LaunchRefused         it cannot go live as asked (no preview, another version); nothing was sent
+       |  |- RefusedAfterwards  the API took it, and said no later: nothing of it began
        |  `- UnknownOffer       there is no such offer, or not for this identity, or not in this API
        |- LaunchFailed          the operation ended as failed
        |- LaunchCanceled        the operation ended as cancelled
@@ -51,6 +52,7 @@ __all__ = [
     "Overloaded",
     "PublishingError",
     "Refused",
+    "RefusedAfterwards",
     "SignInFailed",
     "StillRunning",
     "Unanswered",
@@ -224,6 +226,10 @@ class LaunchRefused(LaunchError):
     def __init__(self, what: str, *, next_step: str = "", about: str = "offer_id") -> None:
         super().__init__(what, next_step=next_step)
         self.about = about
+
+
+class RefusedAfterwards(LaunchRefused):
+    """The API accepted the go-live, and refused it afterwards: nothing of it began."""
 
 
 class UnknownOffer(LaunchRefused):

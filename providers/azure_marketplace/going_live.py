@@ -6,8 +6,8 @@ known here. This is the only place that decides.
     1. An unfinished operation is recorded: ask for it, go on waiting.
     2. Look the offer up. A go-live that runs is adopted, never competed with; so is one that has ended and can only
        be this request's. A pinned version that is live is enough. What cannot go live is refused.
-    3. Submit. Accepted: wait. Refused: say so, or adopt what runs already. Unknown: look until the answer settles,
-       adopt what is found, send again only when nothing began, and leave the rest to the next run.
+    3. Submit. Accepted: wait. Refused, at once or afterwards: say so, or adopt what runs already. Unknown: look until
+       the answer settles, adopt what is found, send again only when nothing began, and leave the rest to the next run.
     4. Wait (`watching.py`) until the operation ends, the time is up, or the run is cancelled; the last two record it.
 
 Where it cannot be told whether something that has ended was this request's, it is submitted: a launch that silently
@@ -24,7 +24,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import NoReturn, TypeVar
 
-from providers.azure_marketplace.clock import Clock
+from providers.azure_marketplace.clock import Clock, patience
 from providers.azure_marketplace.errors import (
     Conflict,
     Interrupted,
@@ -37,6 +37,7 @@ from providers.azure_marketplace.errors import (
     OfferGoLiveError,
     PublishingError,
     Refused,
+    RefusedAfterwards,
     SignInFailed,
     Unanswered,
     UnknownOffer,
@@ -66,6 +67,8 @@ _ABOUT_ONE = re.compile(r"already|in[ -]?progress|running|another (operation|sub
 
 RECENT = timedelta(minutes=10)
 """How long after something has happened a list may be suspected not to show it yet."""
+LEAST = 4.0
+"""Seconds that one read of many requests is given, however little time is left."""
 RUN_AGAIN = "Run `pulumi up` again: it looks the offer up first and never submits what is already going live."
 
 
@@ -167,24 +170,31 @@ class GoingLive:
         `SignInFailed` or `Interrupted`; whichever it is, running it again is safe.
         """
         left_behind: Launch | None = None
+        refused: RefusedAfterwards | None = None
         if recorded and self._is_foreign(recorded, moved=request.moved):
             if not request.changed and stands(recorded, request.pin):
                 return self._moved(request, recorded, deadline)
             left_behind = None if recorded.status.ended else recorded
             recorded = replace(recorded, operation_id=None) if recorded.status.ended else None
         if recorded and recorded.operation_id and not recorded.status.ended:
-            launch, was_running = self._resume(request, recorded, deadline)
-            if not launch.status.ended:
-                return launch
-            if was_running or not request.changed:
-                concluded = self._conclude(request, launch)
-                if concluded:
-                    return concluded
+            try:
+                launch, was_running = self._resume(request, recorded, deadline)
+            except RefusedAfterwards as error:
+                # Nothing of it began: neither this run nor the state is to go by it any more.
+                recorded = replace(recorded, status=Status.NOT_STARTED, operation_id=None, submitted_at=None)
+                error.launch = recorded
+                refused = None if request.changed else error
             else:
-                self._observer.note(
-                    f"The earlier go-live of {request.offer} ended as {launch.status.value}; it was for other inputs."
-                )
-            recorded = launch
+                if not launch.status.ended:
+                    return launch
+                if was_running or not request.changed:
+                    concluded = self._conclude(request, launch)
+                    if concluded:
+                        return concluded
+                else:
+                    ended = f"ended as {launch.status.value}; it was for other inputs"
+                    self._observer.note(f"The earlier go-live of {request.offer} {ended}.")
+                recorded = launch
         elif recorded and not request.changed:
             if stands(recorded, request.pin):
                 return recorded
@@ -195,13 +205,17 @@ class GoingLive:
                 return concluded
         rounds = 0
         while True:
-            launch, fresh = self._begin(request, recorded, deadline, left_behind)
-            left_behind = None
+            launch, fresh = self._begin(request, recorded, deadline, left_behind, refused)
+            left_behind = refused = None
             if launch.operation_id is None:
                 return launch
             ran = fresh
             if not launch.status.ended and request.wait:
-                launch, was_running = self._watch.until_it_ends(request.offer, launch, deadline)
+                try:
+                    launch, was_running = self._watch.until_it_ends(request.offer, launch, deadline)
+                except RefusedAfterwards as error:
+                    refused = error
+                    continue
                 ran = ran or was_running
             if not launch.status.ended:
                 return launch
@@ -322,11 +336,17 @@ class GoingLive:
     # Step 2: what the API shows
 
     def _begin(
-        self, request: Request, recorded: Launch | None, deadline: float, left_behind: Launch | None = None
+        self,
+        request: Request,
+        recorded: Launch | None,
+        deadline: float,
+        left_behind: Launch | None = None,
+        refused: RefusedAfterwards | None = None,
     ) -> tuple[Launch, bool]:
         """A launch that runs or has ended, and whether it is a fresh one that this call submitted.
 
-        left_behind: one that was submitted through another API, and not seen to end.
+        left_behind: one that was submitted through another API, and not seen to end. refused: why the API said no to
+        this very request; then nothing is submitted.
         """
         turn = self._turns.of(request.offer)
         while not turn.lock.acquire(blocking=False):
@@ -338,9 +358,15 @@ class GoingLive:
             self._clock.sleep(0.1)
         try:
             sight = self._look_before_sending(request.offer, deadline)
-            if self._suspicious(request, recorded, sight):
-                sight = self._second_look(request, recorded, sight, deadline)
+            if refused or self._suspicious(request, recorded, sight):
+                sight = self._second_look(request, recorded, sight, deadline, refused)
             action, operation = self._decide(request, recorded, sight)
+            later = sight.preview.overtaken if sight.preview else None
+            if later and later.kind is Kind.UNKNOWN:
+                self._observer.warn(
+                    f"The preview of {request.offer}, version {sight.preview_version}, may not be its latest any more: "
+                    f"{self._became_of(request.offer, later)}."
+                )
             if action is not Action.SUBMIT and request.triggered and sight.preview and sight.preview.spent:
                 self._observer.warn(
                     f"What stands in the preview of {request.offer} (version {sight.preview_version}) is live already, "
@@ -354,6 +380,9 @@ class GoingLive:
             if operation:
                 self._observer.note(f"Found a go-live of {request.offer} that is {operation.status.value}: adopted.")
                 return self._found(recorded, operation, sight, adopted=True), False
+            if refused:
+                turn.submitted = None
+                raise refused
             if left_behind:
                 raise LaunchRefused(
                     f"The go-live of {request.offer} that was submitted through another API (operation "
@@ -398,10 +427,14 @@ class GoingLive:
             error.next_step = error.next_step or "Nothing was submitted. Run `pulumi up` again."
             raise
 
-    def _suspicious(self, request: Request, recorded: Launch | None, sight: Sight) -> bool:
+    def _suspicious(
+        self, request: Request, recorded: Launch | None, sight: Sight, refused: RefusedAfterwards | None = None
+    ) -> bool:
         """Whether a launch has just happened, as the slots or the state say, which the list does not show (yet)."""
         if self._decide(request, recorded, sight)[0] is not Action.SUBMIT:
             return False
+        if refused:
+            return True
         if recorded and recorded.status.ended and sight.lags_behind(recorded):
             return True
         recently = self._clock.now() - RECENT
@@ -421,15 +454,22 @@ class GoingLive:
             reasons = [sight.preview.changed_at]
         return bool(reasons) and changed > max(reasons) + timedelta(seconds=1)
 
-    def _second_look(self, request: Request, recorded: Launch | None, sight: Sight, deadline: float) -> Sight:
-        """A list may lag behind the slots: give it the time to settle before it is believed."""
+    def _second_look(
+        self,
+        request: Request,
+        recorded: Launch | None,
+        sight: Sight,
+        deadline: float,
+        refused: RefusedAfterwards | None = None,
+    ) -> Sight:
+        """A list may lag behind the slots, or a refusal: give it the time to settle before it is believed."""
         until = min(self._clock.monotonic() + self._limits.settle, deadline)
         attempt = 0
-        while self._clock.monotonic() < until and self._suspicious(request, recorded, sight):
+        while self._clock.monotonic() < until and self._suspicious(request, recorded, sight, refused):
             attempt += 1
             self._clock.sleep(backoff(attempt, chance=self._clock.chance(), longest=5.0))
             sight = self._look(request.offer, deadline)
-        if self._clock.monotonic() >= deadline and self._suspicious(request, recorded, sight):
+        if not refused and self._clock.monotonic() >= deadline and self._suspicious(request, recorded, sight):
             raise LaunchUnknown(
                 f"{request.offer} seems to have gone live just now, but its operations do not show it yet, and the "
                 "time is up: nothing was submitted",
@@ -454,6 +494,9 @@ class GoingLive:
                 next_step=f"Publish version {pin} to preview, or set offer_version to the version that is to go live.",
                 about="offer_version",
             )
+        overtaken = sight.preview.overtaken if sight.preview else None
+        if overtaken and overtaken.kind is Kind.UNKNOWN and pin is None:
+            self._refuse_overtaken(offer, sight, overtaken)
         ended = self._ended_since(recorded, sight)
         if ended is None and request.changed and not request.triggered:
             # Another pin, or none any more: it asks for nothing new where that very preview is what went live last.
@@ -463,24 +506,26 @@ class GoingLive:
             return Action.ADOPT, ended
         if sight.preview is None:
             self._refuse_without_preview(offer, sight)
-        overtaken = sight.preview.overtaken
         if overtaken and pin is None:
-            raise LaunchRefused(
-                f"The preview of {offer}, version {sight.preview_version}, is not its latest any more: "
-                f"{self._became_of(offer, overtaken)}. Nothing was submitted",
-                next_step="Publish it to preview, and wait until the preview is ready; or set offer_version to "
-                f"{sight.preview_version} if this very version is to go live.",
-            )
+            self._refuse_overtaken(offer, sight, overtaken)
         if sight.preview.spent:
             return (Action.ADOPT, sight.spent_by) if sight.spent_by else (Action.NOTHING, None)
         return Action.SUBMIT, None
+
+    def _refuse_overtaken(self, offer: OfferKey, sight: Sight, later: Operation) -> NoReturn:
+        raise LaunchRefused(
+            f"The preview of {offer}, version {sight.preview_version}, is not its latest any more: "
+            f"{self._became_of(offer, later)}. Nothing was submitted",
+            next_step="Publish it to preview, and wait until the preview is ready; or set offer_version to "
+            f"{sight.preview_version} if this very version is to go live.",
+        )
 
     def _refuse_without_preview(self, offer: OfferKey, sight: Sight) -> NoReturn:
         if sight.live is None:
             self._refuse_if_unknown(offer)
         live = f" (version {sight.live_version} is live)" if sight.live_version else ""
-        latest = next((item for item in sight.operations if item.kind is not Kind.UNKNOWN), None)
-        begun = latest is not None and latest.kind is Kind.PREVIEW and latest.status is not Status.SUCCEEDED
+        latest = next((item for item in sight.operations if item.kind is not Kind.UNKNOWN or not item.recognised), None)
+        begun = latest is not None and latest.kind is not Kind.GO_LIVE and latest.status is not Status.SUCCEEDED
         why = f"; {self._became_of(offer, latest)}" if latest and begun else ""
         raise LaunchRefused(
             f"{offer} has nothing in preview that could go live{live}{why}: nothing was submitted",
@@ -506,6 +551,8 @@ class GoingLive:
     def _became_of(self, offer: OfferKey, published: Operation) -> str:
         """What has become of a publish to preview, in words."""
         kind = "a go-live" if published.kind is Kind.GO_LIVE else "a publish to preview"
+        if published.kind is Kind.UNKNOWN:
+            return f"nobody knows what the state {published.word!r} of version {published.version or 'unknown'} means"
         what = f"{kind} of version {published.version or 'unknown'}"
         if not published.status.ended:
             return f"{what} is running"
@@ -793,11 +840,14 @@ class GoingLive:
 
     def _patiently(self, read: Callable[[], T], deadline: float) -> T:
         """Try a read again while the weather is bad: within the limits' patience, and before the deadline."""
-        until = min(deadline, self._clock.monotonic() + self._limits.patience)
+        began = self._clock.monotonic()
+        until = min(deadline, began + self._limits.patience)
+        given_up_at = max(until, began + LEAST)
         attempt = 0
         while True:
             try:
-                return read()
+                with patience(lambda: self._clock.monotonic() >= given_up_at):
+                    return read()
             except (Unanswered, NotSent, Unreadable, SignInFailed) as error:
                 attempt += 1
                 delay = self._delay(attempt, error)

@@ -101,6 +101,7 @@ class Operation:
     changed_at: when the API last changed it (UTC); None where not told. seen_at: the API's own clock when it told this.
     word: the API's own word for the status. recognised: False for a word nobody knows; it counts as running.
     retry_after: seconds that the API wants to be left alone before it is asked again.
+    refused: it has failed without having begun: the API took the request, and said no to it afterwards.
     """
 
     id: str
@@ -117,6 +118,7 @@ class Operation:
     live_links: tuple[Link, ...] = ()
     preview_links: tuple[Link, ...] = ()
     retry_after: float | None = None
+    refused: bool = False
 
 
 def same(one: str | None, other: str | None) -> bool:
@@ -129,7 +131,7 @@ class Slot:
     """What stands in preview, or live. version None: something stands there, its number is not told.
 
     Of a preview only: spent, that this very content is live, and its API takes nothing live twice; overtaken, a later
-    publish to preview that runs or has failed, where its API then takes nothing live.
+    publish to preview that runs or has failed, where its API then takes nothing live, or something that nobody knows.
     """
 
     version: str | None

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from providers.azure_marketplace.clock import is_out_of_patience
 from providers.azure_marketplace.errors import NotFound, NotSent, Unanswered, Unreadable
 from providers.azure_marketplace.tolerant import folded
 from providers.azure_marketplace.transport import Answer, Transport, path_on
 
 __all__ = ["before_sending", "every_item", "object_of"]
 
-MOST_PAGES = 500
+MOST_PAGES = 100
 """Pages of four entries and of one have been seen: a list that ends is not cut short."""
+
+MOST_BYTES = 16 * 1024 * 1024
+"""Of all pages of one list."""
 
 TRIES_OF_A_MISSING_PAGE = 2
 """How often a page that is not found is asked for again: a list cut short by bad weather would hide what runs."""
@@ -35,10 +39,11 @@ def every_item(
 
     A page's successor is asked for on the configured endpoint only; it may be named absolutely, or relative to the
     host. last_may_be_missing: whether a successor that is not found, time and again, means that there is none.
+    Raises `Unreadable` for a list that takes longer than its reader's patience, or is longer than any.
     """
     found: list[Mapping[str, Any]] = []
     asked: set[str] = set()
-    missed = 0
+    missed = size = 0
     while True:
         try:
             answer = http.get(path, doing=doing)
@@ -59,10 +64,17 @@ def every_item(
         following = page.get("@nextlink") or page.get("@odata.nextlink") or page.get("nextlink")
         if not isinstance(following, str) or not following.strip():
             return found
-        path = path_on(http.endpoint, following.strip().replace(" ", "%20"), title=title)
+        path = path_on(
+            http.endpoint, following.strip().replace(" ", "%20"), title=title, what="the next page of a list"
+        )
+        size += len(answer.body)
+        # Cut short it could hide the very entry that says what is running.
         if path in asked or len(asked) >= MOST_PAGES:
-            # Cut short it could hide the very entry that says what is running.
             answer.unreadable("its list does not end")
+        if size >= MOST_BYTES:
+            answer.unreadable(f"its list is too long: more than {MOST_BYTES >> 20} MiB")
+        if is_out_of_patience():
+            answer.unreadable(f"its list took too long: {len(asked)} pages, and there are more")
 
 
 def before_sending(read: Callable[[], T]) -> T:

@@ -500,17 +500,17 @@ def _no_such_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def path_on(endpoint: str, address: str, *, title: str) -> str:
+def path_on(endpoint: str, address: str, *, title: str, what: str = "an operation") -> str:
     """The path and query of `address`, which an answer named, as they are to be asked for on `endpoint`.
 
     Absolute or relative. Another host, a path that climbs, or anything that two readers could understand in two
-    ways raises `UntrustedAddress`, which names it. The scheme and the port of the address do not matter, since
-    only the configured endpoint is ever asked.
+    ways raises `UntrustedAddress`, which names it, and says `what` it is of. The scheme and the port of the address
+    do not matter, since only the configured endpoint is ever asked.
     """
     base, target = urlsplit(endpoint), _split(address)
     shown = plain(address, longest=160)
     if target is None or (target.scheme and target.scheme not in ("http", "https")):
-        raise UntrustedAddress(f"{title} named an operation address that is none: {shown!r}")
+        raise UntrustedAddress(f"{title} named {what} by an address that is none: {shown!r}")
     if (target.scheme or target.netloc) and target.netloc.lower() != base.netloc.lower():
         same_host = (
             target.hostname is not None
@@ -520,13 +520,16 @@ def path_on(endpoint: str, address: str, *, title: str) -> str:
         )
         if not same_host:
             raise UntrustedAddress(
-                f"{title} named an operation on another host, {plain(target.netloc or shown, longest=100)}, "
+                f"{title} named {what} on another host, {plain(target.netloc or shown, longest=100)}, "
                 f"instead of {base.netloc}: it was not asked, and the token was not sent there",
-                next_step="If that host is right, configure it as the endpoint.",
+                next_step="If that host is right, configure it as the endpoint."
+                if what == "an operation"
+                else "It is no matter of configuration: see what stands between this machine and the API, or tell the "
+                "API's support.",
             )
     path = target.path if target.path.startswith("/") else f"/{target.path}"
     if path == "/" or not _goes_down(path):
-        raise UntrustedAddress(f"{title} named an operation address that cannot be followed: {shown!r}")
+        raise UntrustedAddress(f"{title} named {what} by an address that cannot be followed: {shown!r}")
     prefix = base.path.rstrip("/")
     if prefix and path.startswith(prefix + "/"):
         path = path[len(prefix) :]

@@ -18,6 +18,7 @@ from providers.azure_marketplace.errors import (
     OfferGoLiveError,
     PublishingError,
     Refused,
+    RefusedAfterwards,
     SignInFailed,
     StillRunning,
     Unauthorized,
@@ -83,7 +84,8 @@ class Watch:
         """The launch with what became of its operation, and whether it was found running. wait=False: one reading.
 
         deadline: on the clock's monotonic scale. Raises `StillRunning`, with the operation to record, when the time is
-        up or the run is cancelled, and `LaunchUnknown` when the API knows nothing of the operation any more.
+        up or the run is cancelled, `LaunchUnknown` when the API knows nothing of the operation any more, and
+        `RefusedAfterwards` when it turns out that the API said no.
         """
         first: list[Status] = []
         launch = self._watch(offer, launch, deadline, wait=wait, seen=first.append)
@@ -104,6 +106,8 @@ class Watch:
                     operation = self._operation(offer, launch, weather)
                     retry_after = operation.retry_after
                     weather.clear()
+                    if operation.refused:
+                        raise self._refused(offer, operation)
                     seen(operation.status)
                     launch = replace(launch, operation_id=operation.id).seen(operation, clock.now())
                     elapsed = clock.monotonic() - started
@@ -165,6 +169,15 @@ class Watch:
                     return found[0]
             weather.nowhere(self._clock.monotonic())
             raise
+
+    def _refused(self, offer: OfferKey, operation: Operation) -> RefusedAfterwards:
+        said = " | ".join(dict.fromkeys(message.text for message in operation.messages if message.text))
+        return RefusedAfterwards(
+            f"{self._api.title} refused to take {offer} live (operation {operation.id}){': ' if said else ''}{said}. "
+            "Nothing of it began",
+            next_step="See in the portal what runs for the offer, and whether its preview is the latest, and run "
+            "`pulumi up` again.",
+        )
 
     def _unreadable(
         self, offer: OfferKey, launch: Launch, error: OfferGoLiveError, why: str

@@ -201,7 +201,6 @@ def test_a_preview_that_is_being_made_is_said_so(simulator: Simulator, rule: Rul
             "Certification failed: Issues found during Certification (invalidState), in: Certification; Operation f",
         ),
         ({"failure_shape": "flat"}, "Operation failed (internalServerError)"),
-        ({"failure_shape": "conflict", "failure": "Another one won."}, "Another one won (Conflict)"),
         ({"failure_shape": "unknown"}, "Nobody knows (neverSeen), in: Something happened"),
         ({"failure_shape": "none"}, "failed (operation submission/"),
         ({"failed_entry": "dropped"}, "Certification failed: "),

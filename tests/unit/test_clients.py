@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -10,18 +11,22 @@ import pytest
 
 from providers.azure_marketplace.errors import (
     LaunchFailed,
+    LaunchRefused,
     NotFound,
     Overloaded,
+    RefusedAfterwards,
     StillRunning,
     Unreadable,
     UntrustedAddress,
 )
-from providers.azure_marketplace.publishing import Kind, PublishingApi, Status, same
+from providers.azure_marketplace.going_live import GoingLive, Request
+from providers.azure_marketplace.publishing import Kind, PublishingApi, Slot, Status, same
 from providers.azure_marketplace.settings import read_settings
+from providers.azure_marketplace.watching import Limits
 from simulator.http_terms import Answer
 from tests.unit.engine_model import Stack
 from tests.unit.wires import APIS, Wire, client_of, wire_with
-from tests.unit.worlds import OFFER, FakeClock, accepted
+from tests.unit.worlds import OFFER, FakeClock, Told, accepted
 
 INGESTION, CENTER = APIS[1:]
 SIBLINGS = pytest.mark.parametrize("api", [INGESTION, CENTER])
@@ -88,12 +93,134 @@ def test_a_job_is_asked_once_a_minute_at_most_whatever_the_weather(ends: str, fa
     assert min(later - one for one, later in pairwise(asked)) >= 60
 
 
+@pytest.mark.parametrize("word", ["running", "completed"])
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_job_that_is_stuck_does_not_hide_that_its_submission_is_live(word: str, wait: bool) -> None:
+    clock = FakeClock()
+    wire = wire_with(clock, INGESTION, seconds=600.0)
+    asked: list[float] = []
+    answer = wire.portal.ask
+
+    def stuck(method: str, url: str, **rest: Any) -> Answer:
+        if "/status" not in url:
+            return answer(method, url, **rest)
+        asked.append(clock.seconds)
+        return Answer(200, {"jobId": "j", "jobStatus": word, "jobResult": "pending", "errors": []})
+
+    wire.portal.ask = stuck  # type: ignore[method-assign]
+    stack = Stack(lambda: client_of(INGESTION, wire), clock, wait=wait)
+    assert stack.up() is None
+    if not wait:
+        clock.pass_by(600.0)
+        assert stack.up() is None, "one reading is enough for a run that does not wait"
+    assert stack.launch
+    assert (stack.launch.status, stack.launch.live_version) == (Status.SUCCEEDED, "7")
+    assert clock.seconds < 900
+    assert all(later - one >= 60 for one, later in pairwise(asked))
+    assert accepted(wire.portal.simulation.world) == 1
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        [submission(7, "live", "running", "pending"), submission(6, "live")],
+        [submission(7, "live", "completed", "failed"), submission(8, "live")],
+        [submission(7, "preview"), submission(8, "live")],
+    ],
+)
+def test_a_running_job_is_not_overruled_by_anything_less(listed: list[dict[str, Any]]) -> None:
+    job = Answer(200, {"jobId": "j", "jobStatus": "running", "jobResult": "pending"})
+    api = ingestion(status=[job], **{"submission__p-1": [listing(*listed)]})
+    assert api.operation(OFFER, "submission/p-1/7#j").status is Status.RUNNING
+
+
 def test_an_answer_that_wants_a_job_left_alone_is_obeyed() -> None:
     alone = Answer(429, headers=(("Retry-After", "600"),))
     api = ingestion(status=[alone], **{"submission__p-1": [listing(submission(7, "live", "running", "pending"))]})
     with pytest.raises(Overloaded) as told:
         api.operation(OFFER, "submission/p-1/7#job")
     assert told.value.retry_after == 600
+
+
+REFUSING_JOBS: dict[str, dict[str, Any]] = {
+    "conflict": {"code": "conflict", "message": "An In Progress submission already exists"},
+    "Conflict": {"code": "Conflict", "message": "Another one won."},
+    "invalidState": {
+        "code": "badRequest",
+        "message": "Invalid resource",
+        "details": [{"code": "invalidState", "message": "An In Progress submission already exists"}],
+    },
+    "not the latest": {
+        "code": "invalidState",
+        "message": "The submission cannot be pushed to as its not the latest",
+    },
+}
+
+
+@pytest.mark.parametrize("error", REFUSING_JOBS.values(), ids=REFUSING_JOBS)
+def test_a_job_that_failed_because_of_another_is_a_refusal(error: dict[str, Any]) -> None:
+    job = Answer(200, {"jobId": "j", "jobStatus": "completed", "jobResult": "failed", "errors": [error]})
+    for shown in (submission(7, "preview"), submission(7, "live", "running", "pending")):
+        api = ingestion(status=[job], **{"submission__p-1": [listing(shown)]})
+        operation = api.operation(OFFER, "submission/p-1/7#j")
+        assert (operation.status, operation.refused) == (Status.FAILED, True)
+
+
+@pytest.mark.parametrize(
+    "message", ["Issues found during Certification.", "The image already exists.", "The plan is in progress.", ""]
+)
+def test_a_job_that_failed_for_what_it_published_is_no_refusal(message: str) -> None:
+    error = {"code": "internalServerError", "details": [{"code": "invalidState", "message": message}]}
+    job = Answer(200, {"jobId": "j", "jobStatus": "completed", "jobResult": "failed", "errors": [error]})
+    api = ingestion(status=[job], **{"submission__p-1": [listing(submission(7, "preview"))]})
+    assert not api.operation(OFFER, "submission/p-1/7#j").refused
+
+
+@pytest.mark.parametrize("code", ["conflict", "Conflict", "invalidState"])
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_job_that_was_refused_for_one_that_is_listed_late_leads_to_that_one(code: str, wait: bool) -> None:
+    clock = FakeClock()
+    behaviour = {"seconds": 3600.0, "listing_lag_seconds": 20.0, "refusal_code": code}
+    wire = wire_with(clock, INGESTION, **behaviour)
+    wire.portal.simulation.world.golive("contoso", "vm", by="portal")
+    stack = Stack(lambda: client_of(INGESTION, wire, careless=True), clock, wait=wait)
+    assert stack.up() is None
+    stack.wait = True
+    assert stack.up() is None
+    assert stack.launch
+    assert (stack.launch.status, stack.launch.live_version) == (Status.SUCCEEDED, "7")
+    assert accepted(wire.portal.simulation.world) == 0
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_job_that_was_refused_for_one_that_is_not_listed_is_told_as_a_refusal(wait: bool) -> None:
+    clock = FakeClock()
+    wire = wire_with(clock, INGESTION, seconds=3600.0, listing_lag_seconds=7200.0)
+    world = wire.portal.simulation.world
+    world.golive("contoso", "vm", by="portal")
+    stack = Stack(lambda: client_of(INGESTION, wire, careless=True), clock, wait=wait)
+    error = stack.up() if wait else stack.up() or stack.up()
+    assert isinstance(error, RefusedAfterwards)
+    assert "refused to take contoso/vm live" in str(error)
+    assert "An In Progress submission already exists" in str(error)
+    assert "failed" not in str(error).replace("/failed", "")
+    assert "Mend" not in str(error)
+    assert stack.launch is None or stack.launch.operation_id is None
+    assert accepted(world) == 0
+    clock.pass_by(7200.0)
+    assert stack.up() is None
+    assert accepted(world) == 0, "and found once it is listed"
+
+
+def test_a_job_that_was_refused_for_a_publish_to_preview_says_so() -> None:
+    clock = FakeClock()
+    wire = wire_with(clock, INGESTION, publish={"mode": "held"}, listing_lag_seconds=20.0)
+    world = wire.portal.simulation.world
+    world.push_preview(world.offer("contoso", "vm"))
+    error = Stack(lambda: client_of(INGESTION, wire, careless=True), clock).up()
+    assert isinstance(error, LaunchRefused)
+    assert "a publish to preview of version 8 is running" in str(error)
+    assert accepted(world) == 0
 
 
 @SIBLINGS
@@ -212,7 +339,31 @@ def test_what_product_ingestions_submissions_mean(
         ([state("8", "InProgress", "Submitted"), state("7", "Published", "InStore")], "7", "7", True, "8"),
         ([state("8", "InProgress", "Cancelled"), state("7", "Published", "InStore")], "7", "7", True, None),
         ([state("8", "Deleted", ""), state("7", "Archived", "InStore")], None, None, False, None),
-        ([state("8", "Hidden", "Moon"), state("7", "Published", "ReadyToPublish")], "7", None, False, None),
+        ([state("8", "Hidden", "Moon"), state("7", "Published", "ReadyToPublish")], "7", None, False, "8"),
+        ([state("7", "Published", "ReadyForSignoff"), state("6", "Published", "InStore")], "6", "6", True, "7"),
+        ([state("8", "Published", "ReadyToPublish"), state("7", "Hidden", "Moon")], "8", None, False, None),
+        (
+            [
+                state("9000", "Published", "InStore", releaseNumber=1),
+                state("700", "Published", "ReadyToPublish", releaseNumber=2),
+                state("0", "InProgress", "InDraft"),
+            ],
+            *("700", "9000", False, None),
+        ),
+        (
+            [state("9", "Published", "InStore", releaseNumber=3), state("10", "Published", "ReadyToPublish")],
+            *("10", "9", False, None),
+        ),
+        (
+            [
+                state(
+                    *("7", "Published", "ReadyToPublish"),
+                    pendingUpdateInfo={"updateType": "Promote", "status": "PendingConfirmation"},
+                ),
+                state("6", "Published", "InStore"),
+            ],
+            *("7", "6", False, None),
+        ),
         ([{"id": "a/b", "state": "Published", "substate": "InStore"}, {}, {"id": True}], None, None, False, None),
         (
             [
@@ -234,6 +385,52 @@ def test_what_partner_centers_submissions_mean(
         assert bool(overview.preview and overview.preview.spent) is spent
         later = overview.preview.overtaken if overview.preview else None
         assert (later.version if later else None) == overtaken
+
+
+UNKNOWN_AND_OLDER = [
+    [state("7", "Published", "ReadyForSignoff"), state("6", "Published", "InStore")],
+    [state("7", "ModularCert", "Submitted"), state("6", "Published", "ReadyToPublish")],
+    [state("7", "Published", "Ready\x1b[5mForSignoff"), state("6", "Archived", "InStore")],
+]
+
+
+def on(api: PublishingApi, *, pin: str | None = None) -> Stack:
+    return Stack(lambda: api, FakeClock(), pin=pin)
+
+
+@pytest.mark.parametrize("listed", UNKNOWN_AND_OLDER)
+def test_a_newer_submission_of_which_nobody_knows_what_it_is_stops_what_is_older(listed: list[dict[str, Any]]) -> None:
+    stack = on(center(*listed))
+    error = stack.up()
+    assert isinstance(error, LaunchRefused)
+    word = f"{listed[0]['state']} {listed[0]['substate']}".replace("\x1b[5m", "")
+    assert f"nobody knows what the state {word!r} of version 7 means" in str(error)
+    assert stack.launch is None
+
+
+def test_a_pinned_older_preview_goes_live_beside_it_with_a_warning() -> None:
+    older, unknown = state("6", "Published", "ReadyToPublish"), state("7", "ModularCert", "Submitted")
+    live = state("6", "Published", "InStore")
+    api = center(older, unknown, submissions__6=[Answer(200, older), Answer(200, live)], promote=[Answer(200, {})])
+    stack = on(api, pin="6")
+    assert stack.up() is None
+    assert stack.launch
+    assert stack.launch.status is Status.SUCCEEDED
+    assert any(
+        "nobody knows what the state 'ModularCert Submitted' of version 7" in each for each in stack.told.warnings
+    )
+
+
+def test_a_promote_that_waits_for_a_confirmation_is_no_go_live() -> None:
+    update = {"updateType": "Promote", "status": "PendingConfirmation"}
+    waiting = state("7", "Published", "ReadyToPublish", pendingUpdateInfo=update)
+    live = state("7", "Published", "InStore")
+    promoted = [Answer(200, {})]
+    api = center(waiting, submissions__7=[Answer(200, waiting), Answer(200, live)], promote=promoted)
+    assert [(each.kind, each.status) for each in api.operations(OFFER)] == [(Kind.PREVIEW, Status.SUCCEEDED)]
+    stack = on(api)
+    assert stack.up() is None
+    assert "contoso/vm was submitted to go live." in stack.told.notes
 
 
 @pytest.mark.parametrize(
@@ -290,8 +487,9 @@ NEXT: list[tuple[str, Callable[..., PublishingApi]]] = [
 @pytest.mark.parametrize(("name", "api"), NEXT, ids=[INGESTION, CENTER])
 def test_a_next_page_is_asked_for_on_the_configured_endpoint_only(name: str, api: Callable[..., PublishingApi]) -> None:
     for link in ("https://attacker.example/x", "//attacker.example/x", "https://graph.microsoft.com@evil.example/x"):
-        with pytest.raises(UntrustedAddress, match=r"attacker\.example|evil\.example"):
+        with pytest.raises(UntrustedAddress, match=r"next page .*(attacker\.example|evil\.example)") as told:
             api(listing(**{name: link})).overview(OFFER)
+        assert "configure it as the endpoint" not in str(told.value)
 
 
 @pytest.mark.parametrize(("name", "api"), NEXT, ids=[INGESTION, CENTER])
@@ -303,6 +501,74 @@ def test_a_list_that_never_ends_is_not_cut_short(name: str, api: Callable[..., P
     link = again[INGESTION if name.startswith("@") else CENTER]
     with pytest.raises(Unreadable, match="does not end"):
         api(listing(**{name: link})).overview(OFFER)
+
+
+EVIL = "\x1b[5m\x1b]8;;https://attacker.example\x07 <{%fg 1%}>\u202e"
+
+
+def is_harmless(text: str) -> bool:
+    return len(text) <= 250 and text.isprintable() and "<{%" not in text
+
+
+@pytest.mark.parametrize("padding", [EVIL, "r" * 300_000, EVIL * 5_000], ids=["escapes", "long", "both"])
+def test_the_words_and_ids_of_an_api_are_short_and_plain(padding: str) -> None:
+    word, evil = f"running{padding}", f"j{padding}"
+    live = {"id": "submission/p-1/7", "target": {"targetType": "live"}, "status": word, "result": word}
+    hidden = {**live, "id": f"submission/p-1{padding}/8"}
+    listed = [listing(live, hidden, submission(6, "preview"))]
+    status = [Answer(200, {"jobId": evil, "jobStatus": word, "jobResult": word})]
+    accepting = [Answer(202, {"jobId": evil, "jobStatus": word})]
+    api = ingestion(status=status, configure=accepting, **{"submission__p-1": listed})
+    seen = [*api.operations(OFFER), api.operation(OFFER, "submission/p-1/7#j")]
+    assert len(seen) == 3
+    assert is_harmless(api.submit(OFFER, Slot("6")).operation_id or "")
+
+    shown = state("7", word, word, pendingUpdateInfo={"updateType": "Promote", "failureReason": word})
+    step = {"name": word, "state": word}
+    flow = [listing({"targetEnvironment": "Live", "workflowSteps": [step]})]
+    partner = center(shown, {**shown, "id": evil}, submissions__7=[Answer(200, shown)], workflowdetails=flow)
+    promoted = partner.operation(OFFER, "products/p-1/submissions/7")
+    seen += [*partner.operations(OFFER), promoted]
+    assert all(is_harmless(text) for each in seen for text in (each.id, each.word, each.version or ""))
+    assert all(is_harmless(text) for each in promoted.steps for text in (each.name, each.status_word))
+
+
+def pages_of(sent: Callable[[int], bytes], clock: FakeClock | None = None, seconds: float = 0.0) -> Wire:
+    """A wire to an offer whose list of submissions has a page after every page."""
+    wire = _Scripted({"/product": [listing({"id": "product/p-1", "identity": {"externalId": "vm"}})]})
+    wire.clock = clock or wire.clock
+    answer = wire._answer
+
+    def page(method: str, url: str, body: bytes, headers: Any) -> Any:
+        if "/submission/" not in url:
+            return answer(method, url, body, headers)
+        wire.clock.pass_by(seconds)
+        number = int(url.rpartition("=")[2]) if "page=" in url else 0
+        return wire._response(200, sent(number))
+
+    wire._answer = page  # type: ignore[method-assign]
+    return wire
+
+
+def a_page(number: int, padding: int = 0) -> bytes:
+    return json.dumps({"value": [], "x": "x" * padding, "@nextLink": f"/submission/p-1?page={number + 1}"}).encode()
+
+
+@pytest.mark.parametrize(("padding", "most"), [(0, 100), (3_000_000, 6)])
+def test_a_list_is_bounded_in_pages_and_in_size(padding: int, most: int) -> None:
+    wire = pages_of(lambda number: a_page(number, padding))
+    with pytest.raises(Unreadable, match=r"does not end|is too long"):
+        client_of(INGESTION, wire).overview(OFFER)
+    assert len(wire.asked) - 1 == most
+
+
+def test_a_list_of_many_pages_takes_no_longer_than_whoever_waits_for_it() -> None:
+    clock = FakeClock()
+    wire = pages_of(a_page, clock, seconds=1.0)
+    rule = GoingLive(client_of(INGESTION, wire), clock, Told(), limits=Limits(patience=4.0))
+    with pytest.raises(Unreadable, match="took too long"):
+        rule.foresee(Request(OFFER))
+    assert clock.seconds < 6
 
 
 def test_a_next_page_that_is_not_found_is_asked_for_again_before_it_counts_as_the_end() -> None:

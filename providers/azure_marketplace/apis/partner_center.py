@@ -32,7 +32,7 @@ from providers.azure_marketplace.publishing import (
 )
 from providers.azure_marketplace.reading import before_sending, every_item, object_of
 from providers.azure_marketplace.text import plain
-from providers.azure_marketplace.tolerant import Object, Objects, PlainText, Said, Text, Version
+from providers.azure_marketplace.tolerant import Label, Object, Objects, PlainText, Said, Text, Version
 from providers.azure_marketplace.transport import Transport
 
 __all__ = ["ADVICE", "API", "AUDIENCE", "TITLE", "PartnerCenter"]
@@ -160,7 +160,7 @@ class PartnerCenter:
             # The product is there, so its list is too: bad weather, and no sign that nothing was ever submitted.
             raise Unreadable(error.what, status=404, words=error.words, correlation_id=error.correlation_id) from error
         listed = [_Submission.of(product, item) for item in items]
-        return sorted((item for item in listed if item.id not in ("", "0")), key=lambda item: item.age, reverse=True)
+        return _newest_first([item for item in listed if item.id not in ("", "0")])
 
     def _submission(self, offer: OfferKey, path: str) -> _Submission:
         _, product, _, number = path.split("/")
@@ -210,6 +210,17 @@ def _operation_id(path: str, status: Status) -> str:
 # What the submissions mean.
 
 
+def _newest_first(listed: Sequence[_Submission]) -> list[_Submission]:
+    """By the number of the release, where each has one; else by id."""
+    released = all(item.release is not None for item in listed)
+
+    def age(item: _Submission) -> tuple[int, int]:
+        release, number = item.release or 0, int(item.id) if item.id.isdecimal() else 0
+        return (release, number) if released else (number, release)
+
+    return sorted(listed, key=age, reverse=True)
+
+
 def _preview(listed: Sequence[_Submission]) -> Slot | None:
     """The newest that became a preview, whether it still waits or is (being) taken live."""
     stands = next((item for item in listed if item.has_been_preview), None)
@@ -251,7 +262,7 @@ class _ExternalId(Said):
 
 class _Product(Said):
     id: Annotated[str, BeforeValidator(_id)] = ""
-    resourcetype: PlainText = ""
+    resourcetype: Label = ""
     externalids: Annotated[list[_ExternalId], Objects] = Field(default_factory=list)
 
     def is_called(self, offer_id: str) -> bool:
@@ -265,8 +276,8 @@ class _Target(Said):
 
 
 class _PendingUpdate(Said):
-    updatetype: Text = ""
-    status: Text = ""
+    updatetype: Label = ""
+    status: Label = ""
     failurereason: PlainText = ""
 
 
@@ -275,8 +286,8 @@ class _Submission(Said):
 
     product: str = ""
     id: Annotated[str, BeforeValidator(_id)] = ""
-    state: PlainText = ""
-    substate: PlainText = ""
+    state: Label = ""
+    substate: Label = ""
     releasenumber: Version = None
     publishedtimeinutc: Text = ""
     targets: Annotated[list[_Target], Objects] = Field(default_factory=list)
@@ -287,10 +298,8 @@ class _Submission(Said):
         return cls.model_validate({**item, "product": product})
 
     @property
-    def age(self) -> tuple[int, int]:
-        """The greater, the younger."""
-        release = self.releasenumber or ""
-        return (int(self.id) if self.id.isdecimal() else 0, int(release) if release.isdecimal() else 0)
+    def release(self) -> int | None:
+        return int(self.releasenumber) if self.releasenumber and self.releasenumber.isdecimal() else None
 
     @property
     def published(self) -> datetime | None:
@@ -300,9 +309,10 @@ class _Submission(Said):
 
     @property
     def _promote(self) -> str:
-        """What has become of the wish to promote it, where it tells of one [O]."""
+        """What has become of the wish to promote it, where it tells of one that was confirmed [O]."""
         update = self.pendingupdateinfo
-        return _word(update.status) or "running" if _word(update.updatetype) == "promote" else ""
+        status = _word(update.status) or "running"
+        return status if _word(update.updatetype) == "promote" and status != "pendingconfirmation" else ""
 
     @property
     def outcome(self) -> tuple[Kind, Status, bool]:
@@ -357,9 +367,11 @@ class _Submission(Said):
     def overtakes(self) -> bool:
         """Whether it takes the place of an older preview: one that is being made, or that failed on its way.
 
-        One that was cancelled before it became a preview does not.
+        One that was cancelled before it became a preview does not. One of which nobody knows what it is may.
         """
         kind, status, _ = self.outcome
+        if kind is Kind.UNKNOWN:
+            return True
         begun = kind is Kind.PREVIEW and status is Status.RUNNING
         lost = kind is Kind.GO_LIVE and status is Status.CANCELED and _word(self.state) != "archived"
         return (begun or lost or status is Status.FAILED) and not self.is_ready
@@ -384,8 +396,8 @@ class _Submission(Said):
 
 
 class _WorkflowStep(Said):
-    name: PlainText = ""
-    state: PlainText = ""
+    name: Label = ""
+    state: Label = ""
 
     def neutral(self) -> Step:
         done = _word(self.state) in ("", "notstarted", "success", "succeeded", "completed")
@@ -398,8 +410,8 @@ class _Workflow(Said):
 
 
 class _Validation(Said):
-    errorcode: PlainText = ""
-    severity: PlainText = ""
+    errorcode: Label = ""
+    severity: Label = ""
     message: PlainText = ""
     resource: PlainText = ""
 
@@ -412,8 +424,8 @@ class _Validation(Said):
 class _Report(Said):
     """A certification report. What follows the `?` of its address may be a signature, which is nobody's to read."""
 
-    reporttimeinutc: PlainText = ""
-    status: PlainText = ""
+    reporttimeinutc: Label = ""
+    status: Label = ""
     fileuri: Text = ""
 
     def neutral(self) -> Message:

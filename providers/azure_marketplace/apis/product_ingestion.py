@@ -30,6 +30,7 @@ from providers.azure_marketplace.publishing import (
     Overview,
     Slot,
     Status,
+    same,
 )
 from providers.azure_marketplace.reading import before_sending, every_item, object_of
 from providers.azure_marketplace.tolerant import Id, Label, Object, Objects, PlainText, Said, Text, text_of
@@ -58,21 +59,25 @@ ADVICE: Mapping[int | str, str] = {
 }
 """What to do about a refusal, by status, or by what its words contain."""
 
+_BESIDE = 3
+"""Of so many readings of a job that runs, one looks at the list of submissions too: a job may be stuck."""
 _DOUBT = 2
 """Intervals of a job's questions for which it and the list of submissions, which may lag, may contradict each other
 before one of them is believed."""
-_ABOUT_ANOTHER = re.compile(r"in[ -]?progress|already", re.IGNORECASE)
-"""What a job says that was refused for a submission that is under way [O]."""
+_REFUSES = re.compile(r"submission.*(already|in[ -]?progress)|in[ -]?progress.*submission|not (the|its) latest", re.I)
+"""What a job says that was refused, for a submission that is under way or because of a newer preview [O]."""
 
 
 @dataclass(slots=True)
 class _Asked:
     """What is remembered of one job, by the monotonic clock.
 
-    next_at: when it may be asked again. doubted_since: since when the list of submissions has contradicted it.
+    next_at: when it may be asked again. read: how often it was found running. doubted_since: since when the list of
+    submissions has contradicted it.
     """
 
     next_at: float = 0.0
+    read: int = 0
     said: _Job | None = None
     error: PublishingError | None = None
     doubted_since: float | None = None
@@ -137,12 +142,12 @@ class ProductIngestion:
         if asked is None or asked.said is None:
             return self._listed(offer, submission, job, asked.error if asked else None)
         status, recognised = asked.said.outcome
-        if status.ended:
-            shown, doubted = self._borne_out(offer, submission, asked)
-            if shown is not None and asked.said.is_about_another:
-                # Refused for a go-live of this very submission: that one is what is wanted.
-                return replace(shown, retry_after=self._job_interval)
-            status = Status.RUNNING if doubted else status
+        if not status.ended:
+            done = self._done_beside(offer, submission, asked)
+            if done is not None:
+                return replace(done, id=_id(submission, done.status, job))
+        elif not asked.said.refuses:
+            status = Status.RUNNING if self._doubts(offer, submission, asked) else status
         return Operation(
             id=_id(submission, status, job),
             kind=Kind.GO_LIVE,
@@ -152,6 +157,7 @@ class ProductIngestion:
             version=submission.rpartition("/")[2],
             messages=asked.said.reasons if status is Status.FAILED else (),
             retry_after=self._job_interval,
+            refused=asked.said.refuses,
         )
 
     def submit(self, offer: OfferKey, preview: Slot | None) -> Accepted:
@@ -249,8 +255,21 @@ class ProductIngestion:
         asked.next_at = self._monotonic() + max(self._job_interval, retry_after or 0.0)
         return asked
 
-    def _borne_out(self, offer: OfferKey, submission: str, asked: _Asked) -> tuple[Operation | None, bool]:
-        """What the list of submissions shows of a job that has ended, and whether that contradicts it (yet).
+    def _done_beside(self, offer: OfferKey, submission: str, asked: _Asked) -> Operation | None:
+        """The go-live as the list of submissions shows it, every few readings, where that says that it succeeded."""
+        asked.read += 1
+        if asked.read % _BESIDE != 1:
+            return None
+        try:
+            shown = self._shown(offer, submission)
+        except PublishingError:
+            return None  # beside the job, whose word there is
+        # A greater number may be that of another go-live, which came later.
+        own = shown is not None and same(shown.id, submission)
+        return shown if own and _succeeded(shown) else None
+
+    def _doubts(self, offer: OfferKey, submission: str, asked: _Asked) -> bool:
+        """Whether the list of submissions contradicts a job that has ended (yet).
 
         A success is one when a submission is shown live; anything else is one when none is shown running.
         """
@@ -261,12 +280,10 @@ class ProductIngestion:
             shown, unread = None, True
         said = asked.said.outcome[0] if asked.said else Status.RUNNING
         if shown is None or said is Status.SUCCEEDED:
-            about_another = asked.said is not None and asked.said.is_about_another
-            doubted = unread or about_another or (said is Status.SUCCEEDED and not _succeeded(shown))
+            doubted = unread or (said is Status.SUCCEEDED and not _succeeded(shown))
         else:
             doubted = not shown.status.ended
-        under_way = shown if shown is not None and shown.status not in _CAME_TO_NOTHING else None
-        return under_way, self._still_doubted(asked, doubted)
+        return self._still_doubted(asked, doubted)
 
     def _still_doubted(self, asked: _Asked, doubted: bool) -> bool:
         """Whether a contradiction is one still, or has lasted long enough for the job, or its end, to be believed."""
@@ -366,7 +383,7 @@ def _operations(listed: Sequence[_Submission]) -> list[Operation]:
 
 class _Product(Said):
     id: Text = ""
-    type: PlainText = ""
+    type: Label = ""
     identity: Annotated[dict[str, Any], Object] = Field(default_factory=dict)
 
     @property
@@ -427,8 +444,8 @@ class _Job(Said):
     """The configure-status. jobEnd is a placeholder or worse while it runs [D]: it is not read."""
 
     jobid: Id = ""
-    jobstatus: PlainText = ""
-    jobresult: PlainText = ""
+    jobstatus: Label = ""
+    jobresult: Label = ""
     errors: Annotated[list[Any], Objects] = Field(default_factory=list)
 
     @property
@@ -440,8 +457,15 @@ class _Job(Said):
         return f"{self.jobstatus} {self.jobresult}".strip()
 
     @property
-    def is_about_another(self) -> bool:
-        return self.outcome[0] is Status.FAILED and any(_ABOUT_ANOTHER.search(each.text) for each in self.reasons)
+    def refuses(self) -> bool:
+        """Whether it failed without a go-live of its own having begun.
+
+        What carries the words that are known, and whether those are all, is not [G]; a conflict is one in any words.
+        """
+        if self.outcome[0] is not Status.FAILED:
+            return False
+        conflicts = any(_Error.model_validate(each).code.lower() == "conflict" for each in self.errors)
+        return conflicts or any(_REFUSES.search(each.text) for each in self.reasons)
 
     @property
     def reasons(self) -> tuple[Message, ...]:
@@ -449,7 +473,7 @@ class _Job(Said):
 
 
 class _Error(Said):
-    code: PlainText = ""
+    code: Label = ""
     message: PlainText = ""
     details: Annotated[list[Any], Objects] = Field(default_factory=list)
 
