@@ -362,7 +362,7 @@ class GoingLive:
                 sight = self._second_look(request, recorded, sight, deadline, refused)
             action, operation = self._decide(request, recorded, sight)
             later = sight.preview.overtaken if sight.preview else None
-            if later and later.kind is Kind.UNKNOWN:
+            if later and (later.kind is Kind.UNKNOWN or action is not Action.SUBMIT):
                 self._observer.warn(
                     f"The preview of {request.offer}, version {sight.preview_version}, may not be its latest any more: "
                     f"{self._became_of(request.offer, later)}."
