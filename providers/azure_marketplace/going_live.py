@@ -507,11 +507,14 @@ class GoingLive:
         return Action.SUBMIT, None
 
     def _refuse_overtaken(self, offer: OfferKey, sight: Sight, later: Operation) -> NoReturn:
+        known = later.kind is not Kind.UNKNOWN
+        mend = (
+            "Publish it to preview, and wait until the preview is ready" if known else "See in the portal what that is"
+        )
         raise LaunchRefused(
-            f"The preview of {offer}, version {sight.preview_version}, is not its latest any more: "
-            f"{self._became_of(offer, later)}. Nothing was submitted",
-            next_step="Publish it to preview, and wait until the preview is ready; or set offer_version to "
-            f"{sight.preview_version} if this very version is to go live.",
+            f"The preview of {offer}, version {sight.preview_version}, {'is not' if known else 'may not be'} its "
+            f"latest any more: {self._became_of(offer, later)}. Nothing was submitted",
+            next_step=f"{mend}; or set offer_version to {sight.preview_version} if this very version is to go live.",
         )
 
     def _refuse_without_preview(self, offer: OfferKey, sight: Sight) -> NoReturn:
