@@ -518,8 +518,8 @@ class GoingLive:
             "Publish it to preview, and wait until the preview is ready" if known else "See in the portal what that is"
         )
         raise LaunchRefused(
-            f"The preview of {offer}, version {sight.preview_version}, {'is not' if known else 'may not be'} its latest "
-            f"any more: {self._became_of(offer, later)}. Nothing was submitted",
+            f"The preview of {offer}, version {sight.preview_version}, {'is not' if known else 'may not be'} its "
+            f"latest any more: {self._became_of(offer, later)}. Nothing was submitted",
             next_step=f"{mend}; or set offer_version to {sight.preview_version} if this very version is to go live.",
         )
 
