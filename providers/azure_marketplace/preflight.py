@@ -63,6 +63,8 @@ def outstanding(offer: str, recorded: Launch, pin: str | None, *, changed: bool,
             f"{offer}: a go-live that was begun for something else has ended ({operation}). If what is wanted did not "
             "go live with it, it is to be submitted."
         )
+    if changed:
+        return ""  # what is asked for now is told by check, from what the API shows now
     return (
         f"{offer}: it has drifted. {_version(recorded.confirmed_live_version).capitalize()} was live when the "
         f"go-live ended, {_version(recorded.live_version) if recorded.live_version else 'nothing known'} is live "

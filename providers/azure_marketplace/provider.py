@@ -65,6 +65,8 @@ _STALE = (
     "A refresh takes its configuration from what the last `pulumi up` recorded, before the environment; with "
     "`--run-program` it takes the present one."
 )
+_SHOWS_IN_UP = "whether it can go live shows in `pulumi up`."
+_UNKNOWN_TRIGGERS = "(Its triggers are not known yet: if they turn out to be the same, they ask for nothing.)"
 _PREVIEW_PATIENCE = 4.0
 """Seconds that a preview bears a portal which answers with errors: it warns, and a person is waiting."""
 _PREVIEW_REQUEST = 10.0
@@ -85,7 +87,7 @@ class OfferGoLiveProvider(ResourceProvider):
         self._made: Session | None = None
         self._making = threading.Lock()
         self._doing = False
-        self._silent: set[str] = set()
+        self._silent: dict[str, str] = {}
         try:
             self._settings = read_settings(self._configured, os.environ)
         except InvalidInput as error:
@@ -113,7 +115,8 @@ class OfferGoLiveProvider(ResourceProvider):
             return CheckResult(news, [CheckFailure(name, why) for name, why in failures])
         known = normalised({name: given[name] for name in given if name not in unknown})
         inputs = {**known, **{name: given[name] for name in unknown}}
-        refusal = None if unknown & {*_IDENTITY, "offer_version"} else self._preflight(_given(_olds), known)
+        asked_for = {**known, **{name: given[name] for name in unknown & {"triggers"}}}
+        refusal = None if unknown & {*_IDENTITY, "offer_version"} else self._preflight(_given(_olds), asked_for)
         return CheckResult(inputs, [refusal] if refusal else [])
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
@@ -215,7 +218,8 @@ class OfferGoLiveProvider(ResourceProvider):
         api = self._api(inputs)
         if api in self._silent:
             # The engine checks one resource after another: a hundred time-outs would be added up.
-            call.log(f"{_offer(inputs)} was not checked either: see the first one that was not.", "warning")
+            unasked = f"The portal was not asked, after this: {self._silent[api]}"
+            call.log(f"{_offer(inputs)} was not checked: {_SHOWS_IN_UP} {unasked}", "warning")
             return None
         request = Request(
             _offer(inputs),
@@ -226,7 +230,8 @@ class OfferGoLiveProvider(ResourceProvider):
         )
         try:
             rule, _ = self._rule(inputs, limits=Limits(patience=_PREVIEW_PATIENCE, request=_PREVIEW_REQUEST))
-            call.log(preflight.told(request, rule.foresee(request)), "info")
+            told = preflight.told(request, rule.foresee(request))
+            call.log(f"{told} {_UNKNOWN_TRIGGERS}" if old and _is_unknown(inputs.get("triggers")) else told, "info")
         except (LaunchRefused, WrongApi) as error:
             # Where nothing but the API changes, what is live as wanted stays: only that API itself can be wrong then.
             stays = bool(old) and not differing and not isinstance(error, (UnknownOffer, WrongApi))
@@ -235,11 +240,8 @@ class OfferGoLiveProvider(ResourceProvider):
             call.log(str(error), "warning")
         except OfferGoLiveError as error:
             if isinstance(error, (NotSent, Unanswered, SignInFailed)):
-                self._silent.add(api)
-            call.log(
-                f"{request.offer} was not checked: whether it can go live shows in `pulumi up`. {error}",
-                "warning",
-            )
+                self._silent[api] = str(error)
+            call.log(f"{request.offer} was not checked: {_SHOWS_IN_UP} {error}", "warning")
         return None
 
     def _api(self, inputs: Mapping[str, Any]) -> str:

@@ -150,6 +150,7 @@ def test_a_secret_is_not_sent_for_another_application_than_the_one_it_stands_bes
         ({"clientSecret": "s", "clientId": "a"}, {}, "tenantId is missing. Set azuremarketplace:tenantId"),
         ({}, {"ARM_CLIENT_SECRET": "s", "ARM_TENANT_ID": "t"}, "(ARM_CLIENT_SECRET is set) clientId is missing"),
         ({"clientId": "a"}, {}, "azuremarketplace:clientId is set, but nothing to prove it with"),
+        ({}, {"ARM_OIDC_REQUEST_TOKEN": "t"}, "ARM_OIDC_REQUEST_TOKEN is set, but nothing to prove it with"),
         ({}, ARM, "ARM_CLIENT_ID is set, but nothing to prove it with. Set azuremarketplace:clientSecret"),
         ({"clientCertificatePassword": "p"}, {}, "Set azuremarketplace:clientCertificatePath"),
         ({"clientCertificatePath": "c"}, {}, "To sign in by client certificate"),

@@ -274,3 +274,22 @@ def test_a_portal_that_cannot_be_read_fails_a_refresh_and_changes_nothing(projec
     assert failed.code != 0
     told(failed, "vm", "contoso/vm could not be refreshed", "403")
     assert project.resource("vm")["outputs"]["status"] == "succeeded"
+
+
+UNKNOWN_TRIGGERS = """
+import pulumi
+from providers.azure_marketplace import OfferGoLive
+
+first = OfferGoLive("first", publisher_id="contoso", offer_id="first", offer_version=OFFER_VERSION)
+OfferGoLive("second", publisher_id="contoso", offer_id="second", triggers={"first": first.live_version})
+"""
+
+
+def test_triggers_that_are_not_known_yet_are_told_as_such(project: Project, start: Start) -> None:
+    start(first={}, second={})
+    assert project.program(UNKNOWN_TRIGGERS.replace("OFFER_VERSION", "None")).up().code == 0
+
+    previewed = project.program(UNKNOWN_TRIGGERS.replace("OFFER_VERSION", "7")).preview()
+
+    assert previewed.code == 0, previewed.text
+    told(previewed, "second", "Its triggers are not known yet: if they turn out to be the same, they ask for nothing")

@@ -193,7 +193,12 @@ def choose(sources: Sources, *, which: Callable[[str], str | None] = shutil.whic
             if key.startswith("use") and not (sources.switch(key) and named == sources.find(key)):
                 continue
             return _whole(sources, _kind_of_oidc(sources, level) if method is _ANY_OIDC else method, named_by=key)
-    for key, needs in (("clientId", "clientSecret"), ("clientCertificatePassword", "clientCertificatePath")):
+    halves = (
+        ("clientId", "clientSecret"),
+        ("clientCertificatePassword", "clientCertificatePath"),
+        ("oidcRequestToken", "oidcRequestUrl"),
+    )
+    for key, needs in halves:
         if alone := sources.find(key):
             raise SignInFailed(
                 f"{alone.source} is set, but nothing to prove it with",
