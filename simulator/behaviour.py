@@ -90,7 +90,7 @@ class PartnerCenter(_Strict):
     promote_body: Literal["detail", "empty"] = "detail"  # the live push [D]
     after_failed_promote: Literal["failed", "ready"] = "failed"  # ready: may be promoted again [G]
     failed_state: Literal["InProgress", "Published"] = "InProgress"  # of a failed go-live: the table's [O], or [G]
-    publishing_substate: Literal["Publishing", "Published"] = "Publishing"  # [G]
+    publishing_substate: Literal["Publishing", "Published", "ReadyToPublish"] = "Publishing"  # [G]
     deleted_submission: Literal["gone", "cancelled"] = "gone"  # after a DELETE [G]; Cancelled is xbox's word [O]
     delete_refused: Literal[400, 409] = 400  # of what is not in progress [G]
 

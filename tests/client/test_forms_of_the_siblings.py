@@ -106,6 +106,7 @@ def test_every_way_in_which_product_ingestion_says_it(
     [
         {"promote_body": "empty"},
         {"publishing_substate": "Published"},
+        {"publishing_substate": "ReadyToPublish"},
         {"submission_zero": True},
         {"submission_zero": True, "listing_order": "oldest", "older_submissions": "as they were"},
         {"older_submissions": "archived"},

@@ -97,6 +97,11 @@ class PartnerCenter:
         shown = submission.neutral()
         if not operation_id.endswith("/preview"):
             if shown.kind is Kind.PREVIEW and shown.status is Status.SUCCEEDED:
+                live = self._way_to_live(offer, path)
+                if live and live.is_under_way:
+                    # By which substate it goes live is a guess [G]: its workflow tells as well.
+                    steps = live.steps
+                    return replace(shown, kind=Kind.GO_LIVE, id=path, status=Status.RUNNING, steps=steps)
                 # It stands in preview still, or again: no go-live of it is to be seen.
                 raise NotFound(f"{TITLE} shows no go-live of {offer} in its submission {submission.id}", status=404)
             # It was promoted: whatever it says of itself is about that.
@@ -181,10 +186,14 @@ class PartnerCenter:
 
     def _steps(self, offer: OfferKey, path: str) -> tuple[Step, ...]:
         """The way to live, for people to read: whatever becomes of asking for it, the go-live goes on."""
+        live = self._way_to_live(offer, path)
+        return live.steps if live else ()
+
+    def _way_to_live(self, offer: OfferKey, path: str) -> _Workflow | None:
         items = self._aside(f"/{path}/workflowdetails", f"show the steps of {offer}")
         workflows = [_Workflow.model_validate(item) for item in items]
         live = [workflow for workflow in workflows if workflow.targetenvironment.lower() == "live"] or workflows[-1:]
-        return tuple(step.neutral() for workflow in live[:1] for step in workflow.workflowsteps)
+        return live[0] if live else None
 
     def _reasons(self, offer: OfferKey, path: str) -> tuple[Message, ...]:
         """The validations and the certification reports, as far as they can be read."""
@@ -406,7 +415,17 @@ class _WorkflowStep(Said):
 
 class _Workflow(Said):
     targetenvironment: Text = ""
+    state: Label = ""
     workflowsteps: Annotated[list[_WorkflowStep], Objects] = Field(default_factory=list)
+
+    @property
+    def is_under_way(self) -> bool:
+        """Of the way to live, and named as such: begun, and not over."""
+        return self.targetenvironment.lower() == "live" and _word(self.state) in ("inprogress", "running")
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return tuple(step.neutral() for step in self.workflowsteps)
 
 
 class _Validation(Said):
