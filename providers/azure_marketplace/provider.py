@@ -65,7 +65,6 @@ _STALE = (
     "A refresh takes its configuration from what the last `pulumi up` recorded, before the environment; with "
     "`--run-program` it takes the present one."
 )
-_SHOWS_IN_UP = "whether it can go live shows in `pulumi up`."
 _UNKNOWN_TRIGGERS = "(Its triggers are not known yet: if they turn out to be the same, they ask for nothing.)"
 _PREVIEW_PATIENCE = 4.0
 """Seconds that a preview bears a portal which answers with errors: it warns, and a person is waiting."""
@@ -219,7 +218,7 @@ class OfferGoLiveProvider(ResourceProvider):
         if api in self._silent:
             # The engine checks one resource after another: a hundred time-outs would be added up.
             unasked = f"The portal was not asked, after this: {self._silent[api]}"
-            call.log(f"{_offer(inputs)} was not checked: {_SHOWS_IN_UP} {unasked}", "warning")
+            call.log(_unchecked(_offer(inputs), unasked), "warning")
             return None
         request = Request(
             _offer(inputs),
@@ -241,7 +240,7 @@ class OfferGoLiveProvider(ResourceProvider):
         except OfferGoLiveError as error:
             if isinstance(error, (NotSent, Unanswered, SignInFailed)):
                 self._silent[api] = str(error)
-            call.log(f"{request.offer} was not checked: {_SHOWS_IN_UP} {error}", "warning")
+            call.log(_unchecked(request.offer, str(error)), "warning")
         return None
 
     def _api(self, inputs: Mapping[str, Any]) -> str:
@@ -278,6 +277,10 @@ def _given(props: Mapping[str, Any]) -> dict[str, Any]:
 
 def _offer(inputs: Mapping[str, Any]) -> OfferKey:
     return OfferKey(inputs["publisher_id"], inputs["offer_id"])
+
+
+def _unchecked(offer: OfferKey, why: str) -> str:
+    return f"{offer} was not checked: whether it can go live shows in `pulumi up`. {why}"
 
 
 def _differ(old: Mapping[str, Any], new: Mapping[str, Any], name: str) -> bool:
