@@ -290,7 +290,7 @@ class Transport:
             "retry_after": answer.retry_after,
         }
         if 300 <= status < 400:
-            target = plain(answer.headers.get("Location", "nowhere"), longest=120)
+            target = plain(answer.hide(unquote(answer.headers.get("Location", "nowhere"))), longest=120)
             return UntrustedAddress(
                 f"{self._title} was asked to {answer.doing} and answered {said}, a redirect to {target}, which is "
                 "not followed: the token goes to the configured endpoint only",
