@@ -724,7 +724,8 @@ class GoingLive:
             except (PublishingError, SignInFailed):
                 sight = replace(before, operations=())
             begun = [item for item in _plausible(sight, before, recorded) if item.kind is Kind.GO_LIVE]
-            found = sight.running(recorded) or next(iter(begun), None) or sight.spent_by
+            spent_by = sight.spent_by if sight.preview_version == before.preview_version else None
+            found = sight.running(recorded) or next(iter(begun), None) or spent_by
             if found:
                 return found
             explained = any(item.kind is Kind.PREVIEW and not item.status.ended for item in sight.operations)
