@@ -32,6 +32,8 @@ SETTINGS = {
     "requestTimeout": "seconds until one unanswered request is given up",
     "preflight": "what a preview does about an offer that cannot go live: `fail` (or `true`), `warn`, or `off` (or "
     "`false`), which asks nothing",
+    "resubmitFailed": "whether `up` submits again what failed or was cancelled; `false` for runs on a schedule, which "
+    "then fail and say why, until a person runs `up` or the inputs change",
     "extraHeaders": 'JSON, such as `{"x-ms-publisherId": "123"}`; sent with every request',
 }
 _FIELDS = {"endpoint": "cloudPartnerPortal", "productIngestionEndpoint": "productIngestion"}
@@ -106,7 +108,7 @@ def _default(key: str) -> str:
     if name not in {field.name for field in fields(Settings)}:
         raise LookupError(f"{key} is no field of the settings")
     value = getattr(Settings(), name)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else str(value).lower() if value in (True, False) else str(value)
 
 
 def _type(annotation: str) -> str:

@@ -23,6 +23,7 @@
        |- LaunchFailed          the operation ended as failed
        |- LaunchCanceled        the operation ended as cancelled
        |- LaunchUnknown         nobody can tell yet; the next `pulumi up` finds out
+       |  `- LaunchLost         the API knows nothing of the operation any more
        `- StillRunning          the operation goes on, this wait does not
 
 Every error tells a person four things: what happened and to which offer, the API's own words, the id under
@@ -44,6 +45,7 @@ __all__ = [
     "LaunchCanceled",
     "LaunchError",
     "LaunchFailed",
+    "LaunchLost",
     "LaunchRefused",
     "LaunchUnknown",
     "NotFound",
@@ -246,6 +248,10 @@ class LaunchCanceled(LaunchError):
 
 class LaunchUnknown(LaunchError):
     """It cannot be told yet whether the offer is going live; the next `pulumi up` finds out."""
+
+
+class LaunchLost(LaunchUnknown):
+    """The API knows nothing of the operation any more, and shows nothing that could be it."""
 
 
 class StillRunning(LaunchError):

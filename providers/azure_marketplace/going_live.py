@@ -6,9 +6,11 @@ known here. This is the only place that decides.
     1. An unfinished operation is recorded: ask for it, go on waiting.
     2. Look the offer up. A go-live that runs is adopted, never competed with; so is one that has ended and can only
        be this request's. A pinned version that is live is enough. What cannot go live is refused.
-    3. Submit. Accepted: wait. Refused, at once or afterwards: say so, or adopt what runs already. Unknown: look until
-       the answer settles, adopt what is found, send again only when nothing began, and leave the rest to the next run.
+    3. Submit (`submitting.py`). Accepted: wait. Refused, at once or afterwards: say so, or adopt what runs already.
+       Unknown: look until the answer settles, adopt what is found, send again only when nothing began, and leave the
+       rest to the next run.
     4. Wait (`watching.py`) until the operation ends, the time is up, or the run is cancelled; the last two record it.
+       One that the API does not know any more stays recorded, and nothing is submitted in its place by itself.
 
 Where it cannot be told whether something that has ended was this request's, it is submitted: a launch that silently
 did not happen is worse than the same content taken live again.
@@ -16,34 +18,30 @@ did not happen is worse than the same content taken live again.
 
 from __future__ import annotations
 
-import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
-from providers.azure_marketplace.clock import Clock, patience
+from providers.azure_marketplace.clock import Clock
 from providers.azure_marketplace.errors import (
-    Conflict,
     Interrupted,
     LaunchCanceled,
+    LaunchError,
     LaunchFailed,
+    LaunchLost,
     LaunchRefused,
     LaunchUnknown,
     NotFound,
-    NotSent,
-    OfferGoLiveError,
     PublishingError,
-    Refused,
     RefusedAfterwards,
     SignInFailed,
-    Unanswered,
     UnknownOffer,
-    Unreadable,
 )
 from providers.azure_marketplace.launch import Launch
+from providers.azure_marketplace.looking import Lookout, SideBySide, one_after_another
 from providers.azure_marketplace.polling import Schedule, backoff
 from providers.azure_marketplace.publishing import (
     Kind,
@@ -54,22 +52,14 @@ from providers.azure_marketplace.publishing import (
     Status,
     same,
 )
-from providers.azure_marketplace.sight import Sight, covers, is_recorded, newer, stands
+from providers.azure_marketplace.sight import Sight, covers, is_recorded, launch_of, newer, stands
+from providers.azure_marketplace.submitting import RUN_AGAIN, Submitter
 from providers.azure_marketplace.watching import Limits, Observer, Watch
 
 __all__ = ["Action", "Forecast", "GoingLive", "Request", "Turns"]
 
-T = TypeVar("T")
-SideBySide = Callable[[Sequence[Callable[[], object]]], list[object]]
-
-# What code answers a go-live while another operation runs is not known (portal-api section 6 [G]); words may tell.
-_ABOUT_ONE = re.compile(r"already|in[ -]?progress|running|another (operation|submission)|conflict", re.IGNORECASE)
-
 RECENT = timedelta(minutes=10)
 """How long after something has happened a list may be suspected not to show it yet."""
-LEAST = 4.0
-"""Seconds that one read of many requests is given, however little time is left."""
-RUN_AGAIN = "Run `pulumi up` again: it looks the offer up first and never submits what is already going live."
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +71,8 @@ class Request:
     changed: the recorded launch was asked for with another pin or other triggers: it does not answer this one.
     triggered: other triggers in particular: the offer goes live again even where the pinned version is live.
     moved: another API than the recorded launch's: what is live as wanted stays as it is.
+    resubmit: False leaves a recorded go-live that failed or was cancelled at that, and says so again, unless something
+    else has begun since, or the inputs have changed.
     """
 
     offer: OfferKey
@@ -89,6 +81,7 @@ class Request:
     changed: bool = False
     triggered: bool = False
     moved: bool = False
+    resubmit: bool = True
 
 
 class Action(Enum):
@@ -131,15 +124,13 @@ def nowhere_else(_: OfferKey) -> str | None:
     return None
 
 
-def one_after_another(reads: Sequence[Callable[[], object]]) -> list[object]:
-    return [read() for read in reads]
-
-
 class GoingLive:
     """The rule, for one run. `turns` is shared by all that run in this process.
 
     elsewhere: which other API knows an offer that this one does not know, as the input `api` names it, if any does.
     """
+
+    submitter = Submitter
 
     def __init__(
         self,
@@ -158,8 +149,9 @@ class GoingLive:
         self._observer = observer
         self._limits = limits or Limits()
         self._watch = Watch(api, clock, observer, schedule=schedule or Schedule(), limits=self._limits)
+        self._lookout = Lookout(api, clock, self._limits, side_by_side)
+        self._submitter = self.submitter(api, clock, observer, lookout=self._lookout, limits=self._limits)
         self._turns = turns or Turns()
-        self._side_by_side = side_by_side
         self._elsewhere = elsewhere
 
     def bring_about(self, request: Request, recorded: Launch | None, *, deadline: float) -> Launch:
@@ -170,7 +162,7 @@ class GoingLive:
         `SignInFailed` or `Interrupted`; whichever it is, running it again is safe.
         """
         left_behind: Launch | None = None
-        refused: RefusedAfterwards | None = None
+        in_the_way: LaunchError | None = None
         if recorded and self._is_foreign(recorded, moved=request.moved):
             if not request.changed and stands(recorded, request.pin):
                 return self._moved(request, recorded, deadline)
@@ -183,7 +175,10 @@ class GoingLive:
                 # Nothing of it began: neither this run nor the state is to go by it any more.
                 recorded = replace(recorded, status=Status.NOT_STARTED, operation_id=None, submitted_at=None)
                 error.launch = recorded
-                refused = None if request.changed else error
+                in_the_way = None if request.changed else error
+            except LaunchLost as error:
+                # Whether it went live may show all the same. Whoever wants it anew says so, by other inputs.
+                in_the_way = None if request.changed else error
             else:
                 if not launch.status.ended:
                     return launch
@@ -203,10 +198,12 @@ class GoingLive:
             concluded = self._conclude(request, recorded) if seen else None
             if concluded:
                 return concluded
+            if not request.resubmit and recorded.status in (Status.FAILED, Status.CANCELED):
+                in_the_way = self._ended_badly(request, recorded)
         rounds = 0
         while True:
-            launch, fresh = self._begin(request, recorded, deadline, left_behind, refused)
-            left_behind = refused = None
+            launch, fresh = self._begin(request, recorded, deadline, left_behind, in_the_way)
+            left_behind = in_the_way = None
             if launch.operation_id is None:
                 return launch
             ran = fresh
@@ -214,7 +211,7 @@ class GoingLive:
                 try:
                     launch, was_running = self._watch.until_it_ends(request.offer, launch, deadline)
                 except RefusedAfterwards as error:
-                    refused = error
+                    in_the_way = error
                     continue
                 ran = ran or was_running
             if not launch.status.ended:
@@ -243,7 +240,7 @@ class GoingLive:
 
         Raises `LaunchRefused` where it would refuse.
         """
-        sight = self._look(request.offer, self._clock.monotonic() + self._limits.patience)
+        sight = self._lookout.look(request.offer, self._clock.monotonic() + self._limits.patience)
         action, operation = self._decide(request, None, sight)
         spent = sight.preview is not None and sight.preview.spent
         if request.triggered and not spent and action is Action.ADOPT and operation and operation.status.ended:
@@ -259,9 +256,9 @@ class GoingLive:
         moved: as in `Request`.
         """
         deadline = self._clock.monotonic() + self._limits.patience
-        sight = self._look(offer, deadline)
+        sight = self._lookout.look(offer, deadline)
         if sight.preview is None and sight.live is None:
-            exists = self._patiently(lambda: self._api.offer_exists(offer), deadline)
+            exists = self._lookout.patiently(lambda: self._api.offer_exists(offer), deadline)
             if not exists:
                 return None
         if self._is_foreign(recorded, moved=moved):
@@ -272,7 +269,7 @@ class GoingLive:
             # Started by hand in the portal, or by a run that died before it could record it. What was asked for
             # without a pin has gone live before: whatever this one takes live is then nobody's to ask for again.
             asked_for = pin is not None or not stands(recorded, pin)
-            return self._found(launch, running, sight, adopted=asked_for)
+            return launch_of(running, launch, sight, self._clock.now(), adopted=asked_for)
         if not recorded.operation_id or recorded.status.ended:
             if stands(recorded, pin) and recorded.confirmed_live_version is None:
                 # The slot still showed what was live before when the operation ended.
@@ -280,7 +277,7 @@ class GoingLive:
             return launch
         try:
             operation_id = recorded.operation_id
-            operation = self._patiently(lambda: self._api.operation(offer, operation_id), deadline)
+            operation = self._lookout.patiently(lambda: self._api.operation(offer, operation_id), deadline)
         except NotFound:
             listed = [item for item in sight.operations if same(item.id, recorded.operation_id)]
             if not listed:
@@ -302,7 +299,7 @@ class GoingLive:
         """What is live as wanted stays as it is when another API is chosen; only its versions are read anew."""
         offer = request.offer
         self._observer.note(f"{offer} is live as wanted: nothing to submit. {self._api.title} is asked from now on.")
-        sight = self._look(offer, min(deadline, self._clock.monotonic() + self._limits.patience))
+        sight = self._lookout.look(offer, min(deadline, self._clock.monotonic() + self._limits.patience))
         if sight.preview is None and sight.live is None:
             self._refuse_if_unknown(offer)
         if request.pin is not None and request.pin not in (sight.live_version, sight.preview_version):
@@ -329,7 +326,7 @@ class GoingLive:
         if request.changed:
             # Begun for other inputs. It is waited for all the same, unless what is wanted now cannot come of it.
             recorded = replace(recorded, adopted=True)
-            self._decide(request, recorded, self._look(request.offer, deadline))
+            self._decide(request, recorded, self._lookout.look(request.offer, deadline))
         self._observer.note(f"Asking for the go-live of {request.offer} that an earlier run submitted.")
         return self._watch.until_it_ends(request.offer, recorded, deadline, wait=request.wait)
 
@@ -341,12 +338,12 @@ class GoingLive:
         recorded: Launch | None,
         deadline: float,
         left_behind: Launch | None = None,
-        refused: RefusedAfterwards | None = None,
+        in_the_way: LaunchError | None = None,
     ) -> tuple[Launch, bool]:
         """A launch that runs or has ended, and whether it is a fresh one that this call submitted.
 
-        left_behind: one that was submitted through another API, and not seen to end. refused: why the API said no to
-        this very request; then nothing is submitted.
+        left_behind: one that was submitted through another API, and not seen to end. in_the_way: what became of this
+        very request, as far as is known; then nothing is submitted.
         """
         turn = self._turns.of(request.offer)
         while not turn.lock.acquire(blocking=False):
@@ -358,8 +355,9 @@ class GoingLive:
             self._clock.sleep(0.1)
         try:
             sight = self._look_before_sending(request.offer, deadline)
+            refused = isinstance(in_the_way, RefusedAfterwards)
             if refused or self._suspicious(request, recorded, sight):
-                sight = self._second_look(request, recorded, sight, deadline, refused)
+                sight = self._second_look(request, recorded, sight, deadline, refused=refused)
             action, operation = self._decide(request, recorded, sight)
             later = sight.preview.overtaken if sight.preview else None
             if later and (later.kind is Kind.UNKNOWN or action is not Action.SUBMIT):
@@ -379,10 +377,13 @@ class GoingLive:
                 return self._already(sight, recorded), False
             if operation:
                 self._observer.note(f"Found a go-live of {request.offer} that is {operation.status.value}: adopted.")
-                return self._found(recorded, operation, sight, adopted=True), False
-            if refused:
+                return launch_of(operation, recorded, sight, self._clock.now(), adopted=True), False
+            if in_the_way:
                 turn.submitted = None
-                raise refused
+                if isinstance(in_the_way, LaunchLost) and recorded and sight.shows(recorded):
+                    self._observer.note(f"Version {sight.live_version} of {request.offer} went live since.")
+                    return self._already(sight, recorded), False
+                raise in_the_way
             if left_behind:
                 raise LaunchRefused(
                     f"The go-live of {request.offer} that was submitted through another API (operation "
@@ -395,41 +396,20 @@ class GoingLive:
             if earlier and _is_unseen(earlier, recorded, sight) and not self._is_foreign(earlier):
                 self._observer.note(f"{request.offer} was submitted by another resource of this program: adopted.")
                 return replace(earlier, adopted=True), False
-            launch, fresh = self._submit(request, recorded, sight, deadline)
+            launch, fresh = self._submitter.submit(request.offer, recorded, sight, deadline)
             turn.submitted = launch
             return launch, fresh
         finally:
             turn.lock.release()
 
-    def _look(self, offer: OfferKey, deadline: float) -> Sight:
-        def operations() -> Sequence[Operation]:
-            try:
-                return self._api.operations(offer)
-            except NotFound:
-                # Either the offer is gone, which the slots tell, or nothing was ever submitted for it.
-                return ()
-
-        overview = self._patiently(lambda: self._api.overview(offer), deadline)
-        if overview is not None:
-            return Sight(overview.preview, overview.live, overview.operations, from_one_answer=True)
-        reads: Sequence[Callable[[], object]] = (
-            lambda: self._patiently(lambda: self._api.preview(offer), deadline),
-            lambda: self._patiently(lambda: self._api.live(offer), deadline),
-            lambda: self._patiently(operations, deadline),
-        )
-        preview, live, listed = self._side_by_side(reads)
-        return Sight(preview, live, listed)  # type: ignore[arg-type]
-
     def _look_before_sending(self, offer: OfferKey, deadline: float) -> Sight:
         try:
-            return self._look(offer, deadline)
+            return self._lookout.look(offer, deadline)
         except PublishingError as error:
             error.next_step = error.next_step or "Nothing was submitted. Run `pulumi up` again."
             raise
 
-    def _suspicious(
-        self, request: Request, recorded: Launch | None, sight: Sight, refused: RefusedAfterwards | None = None
-    ) -> bool:
+    def _suspicious(self, request: Request, recorded: Launch | None, sight: Sight, *, refused: bool = False) -> bool:
         """Whether a launch has just happened, as the slots or the state say, which the list does not show (yet)."""
         if self._decide(request, recorded, sight)[0] is not Action.SUBMIT:
             return False
@@ -438,6 +418,8 @@ class GoingLive:
         if recorded and recorded.status.ended and sight.lags_behind(recorded):
             return True
         recently = self._clock.now() - RECENT
+        if recorded and recorded.unanswered_at and recorded.unanswered_at > recently:
+            return True
         if recorded and recorded.finished_at and recorded.finished_at > recently and sight.lacks(recorded):
             return True
         if sight.live is None:
@@ -460,15 +442,16 @@ class GoingLive:
         recorded: Launch | None,
         sight: Sight,
         deadline: float,
-        refused: RefusedAfterwards | None = None,
+        *,
+        refused: bool,
     ) -> Sight:
         """A list may lag behind the slots, or a refusal: give it the time to settle before it is believed."""
         until = min(self._clock.monotonic() + self._limits.settle, deadline)
         attempt = 0
-        while self._clock.monotonic() < until and self._suspicious(request, recorded, sight, refused):
+        while self._clock.monotonic() < until and self._suspicious(request, recorded, sight, refused=refused):
             attempt += 1
             self._clock.sleep(backoff(attempt, chance=self._clock.chance(), longest=5.0))
-            sight = self._look(request.offer, deadline)
+            sight = self._lookout.look(request.offer, deadline)
         if not refused and self._clock.monotonic() >= deadline and self._suspicious(request, recorded, sight):
             raise LaunchUnknown(
                 f"{request.offer} seems to have gone live just now, but its operations do not show it yet, and the "
@@ -536,7 +519,9 @@ class GoingLive:
         )
 
     def _refuse_if_unknown(self, offer: OfferKey) -> None:
-        exists = self._patiently(lambda: self._api.offer_exists(offer), self._clock.monotonic() + self._limits.patience)
+        exists = self._lookout.patiently(
+            lambda: self._api.offer_exists(offer), self._clock.monotonic() + self._limits.patience
+        )
         if exists:
             return
         other = self._elsewhere(offer)
@@ -596,163 +581,7 @@ class GoingLive:
             attempt += 1
             self._clock.sleep(backoff(attempt, chance=self._clock.chance(), longest=5.0))
 
-    # Step 3: submit
-
-    def _submit(self, request: Request, recorded: Launch | None, sight: Sight, deadline: float) -> tuple[Launch, bool]:
-        offer = request.offer
-        give_up_at = min(deadline, self._clock.monotonic() + self._limits.patience)
-        sent = attempt = 0
-        while True:
-            self._clock.sleep(0)  # the last moment at which a cancelled run has submitted nothing
-            began = self._clock.monotonic()
-            try:
-                accepted = self._api.submit(offer, sight.preview)
-            except NotSent as error:
-                attempt += 1
-                if self._clock.monotonic() >= give_up_at:
-                    raise
-                self._clock.sleep(self._delay(attempt, error))
-            except Interrupted:
-                raise LaunchUnknown(
-                    f"The run was cancelled while {offer} was being submitted; it may be going live",
-                    next_step=RUN_AGAIN,
-                ) from None
-            except (Unanswered, Unreadable) as error:
-                sent += 1
-                self._observer.warn(f"{error} Looking whether the go-live has begun before anything is sent again.")
-                found = self._settled(offer, recorded, sight, error, deadline)
-                if found:
-                    return self._found(recorded, found, sight, adopted=False), True
-                if sent >= self._limits.sends:
-                    raise LaunchUnknown(
-                        f"{offer} could not be submitted: {sent} tries, and none began",
-                        next_step=RUN_AGAIN,
-                        cause=error,
-                    ) from error
-            except Refused as error:
-                found = self._running_after_all(offer, recorded, sight, error, deadline)
-                if found:
-                    self._observer.note(f"{offer} is going live already: adopted.")
-                    return self._found(recorded, found, sight, adopted=True), False
-                raise
-            else:
-                self._observer.note(f"{offer} was submitted to go live.")
-                # An answer may take its time; what is listed is dated by when it was sent.
-                underway = timedelta(seconds=self._clock.monotonic() - began)
-                launch = Launch(
-                    status=Status.RUNNING,
-                    operation_id=accepted.operation_id,
-                    live_version=sight.live_version,
-                    preview_version=sight.preview_version,
-                    submitted_at=(accepted.at or self._clock.now()) - underway,
-                )
-                if accepted.operation_id is None:
-                    launch = self._named(offer, recorded, sight, launch, deadline)
-                return launch, True
-
-    def _named(
-        self, offer: OfferKey, recorded: Launch | None, before: Sight, launch: Launch, deadline: float
-    ) -> Launch:
-        """A launch that was accepted without a word about its operation: the list has to tell."""
-        missing = PublishingError(f"{self._api.title} accepted the go-live of {offer}, but named no operation")
-        self._observer.warn(f"{missing} Looking it up.")
-        try:
-            found = self._settled(offer, recorded, before, missing, deadline)
-        except LaunchUnknown:
-            found = None
-        if found is None:
-            raise LaunchUnknown(
-                f"{missing.what}, and its list shows none (yet): it cannot be watched", next_step=RUN_AGAIN
-            )
-        return replace(launch, operation_id=found.id).seen(found, self._clock.now())
-
-    def _settled(
-        self, offer: OfferKey, recorded: Launch | None, before: Sight, error: PublishingError, deadline: float
-    ) -> Operation | None:
-        """Look until the answer settles: the go-live that began since `before`; None when none provably did."""
-        started = self._clock.monotonic()
-        give_up_at = min(deadline, started + 4 * self._limits.settle)
-        attempt = quiet_looks = 0
-        retry_after = error.retry_after
-        while True:
-            attempt += 1
-            delay = backoff(attempt, chance=self._clock.chance(), retry_after=retry_after, longest=5.0)
-            self._wait_out(offer, min(delay, max(0.0, give_up_at - self._clock.monotonic())))
-            retry_after = None
-            try:
-                new = _plausible(replace(before, operations=self._api.operations(offer)), before, recorded)
-                found = next((operation for operation in new if operation.kind is not Kind.PREVIEW), None)
-                if found:
-                    return found
-                # A publish to preview that somebody began meanwhile, or a go-live under another name: not settled.
-                quiet_looks = 0 if new else quiet_looks + 1
-                quiet = quiet_looks >= 3 and self._clock.monotonic() >= started + self._limits.settle
-                if quiet and self._api.live(offer) == before.live:
-                    return None
-            except Interrupted:
-                self._wait_out(offer, 0)
-            except (PublishingError, SignInFailed):
-                quiet_looks = 0
-            if self._clock.monotonic() >= give_up_at:
-                raise LaunchUnknown(
-                    f"It cannot be told yet whether {offer} is going live: {error.what}",
-                    next_step=RUN_AGAIN,
-                    cause=error,
-                ) from error
-
-    def _wait_out(self, offer: OfferKey, seconds: float) -> None:
-        try:
-            self._clock.sleep(seconds)
-        except Interrupted:
-            raise LaunchUnknown(
-                f"The run was cancelled before it was known whether {offer} is going live",
-                next_step=RUN_AGAIN,
-            ) from None
-
-    def _running_after_all(
-        self, offer: OfferKey, recorded: Launch | None, before: Sight, error: Refused, deadline: float
-    ) -> Operation | None:
-        """The go-live that the refusal is about, if it is about one: "already running" leads back to step 2."""
-        if error.status not in (400, 404, 409, 422):
-            return None
-        about_one = isinstance(error, Conflict) or _ABOUT_ONE.search(error.words)
-        until = min(deadline, self._clock.monotonic() + (self._limits.settle if about_one else 0.0))
-        attempt = 0
-        while True:
-            try:
-                sight = self._look(offer, until)
-            except (PublishingError, SignInFailed):
-                sight = replace(before, operations=())
-            begun = [item for item in _plausible(sight, before, recorded) if item.kind is Kind.GO_LIVE]
-            spent_by = sight.spent_by if sight.preview_version == before.preview_version else None
-            found = sight.running(recorded) or next(iter(begun), None) or spent_by
-            if found:
-                return found
-            explained = any(item.kind is Kind.PREVIEW and not item.status.ended for item in sight.operations)
-            if explained or self._clock.monotonic() >= until:
-                return None
-            attempt += 1
-            self._clock.sleep(backoff(attempt, chance=self._clock.chance(), longest=5.0))
-
     # What is recorded
-
-    def _found(self, recorded: Launch | None, operation: Operation, sight: Sight, *, adopted: bool) -> Launch:
-        if recorded and recorded.status is operation.status and is_recorded(operation, recorded):
-            return replace(
-                recorded,
-                adopted=adopted,
-                live_version=sight.live_version,
-                preview_version=sight.preview_version,
-            )
-        launch = Launch(
-            status=Status.RUNNING,
-            operation_id=operation.id,
-            adopted=adopted,
-            live_version=sight.live_version,
-            preview_version=sight.preview_version,
-            submitted_at=operation.changed_at or self._clock.now(),
-        )
-        return launch.seen(operation, self._clock.now())
 
     def _already(self, sight: Sight, recorded: Launch | None) -> Launch:
         return Launch(
@@ -773,7 +602,7 @@ class GoingLive:
         itself. A success stays one even if the slots cannot be read any more.
         """
         if launch.status is not Status.SUCCEEDED:
-            self._raise_ended(request.offer, replace(launch, adopted=False))
+            raise self._ended_badly(request, replace(launch, adopted=False))
         try:
             sight = self._look_at_the_end(request.offer, launch)
         except (PublishingError, SignInFailed, Interrupted) as error:
@@ -787,6 +616,7 @@ class GoingLive:
             live_version=sight.live_version,
             preview_version=sight.preview_version,
             confirmed_live_version=_confirmed(request.pin, launch, sight),
+            unanswered_at=None,
         )
 
     def _is_wanted(self, pin: str | None, launch: Launch, sight: Sight) -> bool:
@@ -804,30 +634,35 @@ class GoingLive:
         until = self._clock.monotonic() + self._limits.settle
         attempt = 0
         while True:
-            sight = self._look(offer, self._clock.monotonic() + self._limits.patience)
+            sight = self._lookout.look(offer, self._clock.monotonic() + self._limits.patience)
             if not sight.lags_behind(launch) or self._clock.monotonic() >= until:
                 return sight
             attempt += 1
             self._clock.sleep(backoff(attempt, chance=self._clock.chance(), longest=5.0))
 
-    def _raise_ended(self, offer: OfferKey, launch: Launch) -> NoReturn:
-        reasons = self._reasons(offer, launch.operation_id or "")
+    def _ended_badly(self, request: Request, launch: Launch) -> LaunchError:
+        offer, reasons = request.offer, self._reasons(request.offer, launch.operation_id or "")
+        again = (
+            "the next `pulumi up` submits it again"
+            if request.resubmit
+            else "run `pulumi up` without resubmitFailed set to false to submit it again"
+        )
         if launch.status is Status.CANCELED:
-            raise LaunchCanceled(
+            return LaunchCanceled(
                 f"The go-live of {offer} was cancelled (operation {launch.operation_id}){reasons}",
-                next_step="The next `pulumi up` submits it again.",
+                next_step=f"{again[:1].upper()}{again[1:]}.",
                 launch=launch,
             )
-        raise LaunchFailed(
+        return LaunchFailed(
             f"The go-live of {offer} failed (operation {launch.operation_id}){reasons}",
-            next_step="Mend what it names and publish to preview; the next `pulumi up` submits it again.",
+            next_step=f"Mend what it names and publish to preview; {again}.",
             launch=launch,
         )
 
     def _reasons(self, offer: OfferKey, operation_id: str) -> str:
         """The API's own reasons for the end of an operation: its errors, else whatever it said last."""
         try:
-            operation = self._patiently(
+            operation = self._lookout.patiently(
                 lambda: self._api.operation(offer, operation_id), self._clock.monotonic() + 10.0
             )
         except (PublishingError, SignInFailed, Interrupted):
@@ -839,30 +674,6 @@ class GoingLive:
         texts = {message.text: where for where, message in reversed(errors or said[-3:]) if message.text}
         told = [f"{where}{text}" for text, where in reversed(texts.items())]
         return f": {' | '.join(told[:8])}" if told else ""
-
-    # Small things
-
-    def _patiently(self, read: Callable[[], T], deadline: float) -> T:
-        """Try a read again while the weather is bad: within the limits' patience, and before the deadline."""
-        began = self._clock.monotonic()
-        until = min(deadline, began + self._limits.patience)
-        given_up_at = max(until, began + LEAST)
-        attempt = 0
-        while True:
-            try:
-                with patience(lambda: self._clock.monotonic() >= given_up_at):
-                    return read()
-            except (Unanswered, NotSent, Unreadable, SignInFailed) as error:
-                attempt += 1
-                delay = self._delay(attempt, error)
-                lasting = isinstance(error, SignInFailed) and not error.transient
-                if lasting or self._clock.monotonic() + delay > until:
-                    raise
-                self._clock.sleep(delay)
-
-    def _delay(self, attempt: int, error: OfferGoLiveError) -> float:
-        retry_after = error.retry_after if isinstance(error, PublishingError) else None
-        return backoff(attempt, chance=self._clock.chance(), retry_after=retry_after, longest=10.0)
 
 
 def _is_unseen(submitted: Launch, recorded: Launch | None, sight: Sight) -> bool:
@@ -886,9 +697,3 @@ def _confirmed(pin: str | None, launch: Launch, sight: Sight) -> str | None:
         return live.version
     changed = bool(live.changed_at and launch.submitted_at and live.changed_at >= launch.submitted_at)
     return live.version if changed else None
-
-
-def _plausible(sight: Sight, before: Sight, recorded: Launch | None) -> list[Operation]:
-    """What has begun since; without what ended with another version, which is an older one that is shown late."""
-    new = sight.begun_since(before, recorded)
-    return [item for item in new if not (item.status.ended and covers(item, before) is False)]

@@ -25,6 +25,7 @@ class Launch:
     through: the API that all of this is by, as the input `api` names it; None in states from before there were others.
     submitted_at, finished_at: UTC; submitted_at by the API's clock where it told it.
     live_version, preview_version: what the two slots held when they were last read.
+    unanswered_at: when another go-live was sent whose answer is not known yet; UTC. A list may not show it at once.
     confirmed_live_version: what production shows since our operation ended; None until it is seen. Never overwritten:
     the difference to `live_version` is the drift. (How the portal numbers production is a guess, so the pin
     itself cannot serve for that.)
@@ -41,6 +42,7 @@ class Launch:
     live_links: tuple[Link, ...] = ()
     preview_links: tuple[Link, ...] = ()
     through: str | None = None
+    unanswered_at: datetime | None = None
 
     def seen(self, operation: Operation, now: datetime) -> Launch:
         """With what its operation was seen to be. now: where the API tells neither a date nor its own clock."""
@@ -67,6 +69,7 @@ class Launch:
             "live_links": [{"text": link.text, "uri": link.uri} for link in self.live_links],
             "preview_links": [{"text": link.text, "uri": link.uri} for link in self.preview_links],
             "published_through": self.through,
+            "unanswered_at": iso(self.unanswered_at),
         }
 
     @classmethod
@@ -88,6 +91,7 @@ class Launch:
             live_links=_links(outputs.get("live_links")),
             preview_links=_links(outputs.get("preview_links")),
             through=_text(outputs.get("published_through")),
+            unanswered_at=instant(outputs.get("unanswered_at")),
         )
 
 

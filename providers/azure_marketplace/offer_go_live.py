@@ -50,6 +50,8 @@ class OfferGoLive(Resource, module="azuremarketplace", name="OfferGoLive"):
     """`{"text", "uri"}` each."""
     published_through: pulumi.Output[str | None]
     """The publishing API that the versions and the operation are of: `api`, or the stack's default at that time."""
+    unanswered_at: pulumi.Output[str | None]
+    """When a go-live was sent whose answer is not known yet, ISO 8601, UTC; the next `up` looks what became of it."""
 
     @property
     def report(self) -> dict[str, pulumi.Output[Any]]:

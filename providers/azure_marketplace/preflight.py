@@ -33,10 +33,12 @@ def told(request: Request, forecast: Forecast) -> str:
     return f"{seen}. {_version(preview).capitalize()} is to be submitted to go live."
 
 
-def outstanding(offer: str, recorded: Launch, pin: str | None, *, changed: bool, wait: bool = True) -> str:
+def outstanding(
+    offer: str, recorded: Launch, pin: str | None, *, changed: bool, wait: bool = True, resubmit: bool = True
+) -> str:
     """What `up` does about a resource whose record alone makes it a difference; empty where it does not.
 
-    changed: its inputs are others as well. wait: whether `up` stays until the go-live ends.
+    changed: its inputs are others as well. wait: whether `up` stays until the go-live ends. resubmit: as in `Request`.
     """
     operation = f"operation {recorded.operation_id}" if recorded.operation_id else "no operation is recorded"
     held, live = (
@@ -50,6 +52,11 @@ def outstanding(offer: str, recorded: Launch, pin: str | None, *, changed: bool,
         return (
             f"{offer}: a go-live had not ended when it was last read ({operation}{since}). It is to be resumed: {how}, "
             f"and nothing submitted while it runs.{then}{last_read}"
+        )
+    if recorded.status is not Status.SUCCEEDED and not (resubmit or changed):
+        return (
+            f"{offer}: the last go-live ended as {recorded.status.value} ({operation}). It is not to be submitted "
+            f"again, since resubmitFailed is false.{last_read}"
         )
     if recorded.status is not Status.SUCCEEDED:
         return (

@@ -128,7 +128,8 @@ class OfferGoLiveProvider(ResourceProvider):
         if recorded and not replaces:
             # Check is not shown the record, and an unchanged resource asks nothing: what it says is told here.
             waits = new.get("wait") is not False
-            told = preflight.outstanding(_id, recorded, old.get("offer_version"), changed=changed, wait=waits)
+            pin, again = old.get("offer_version"), self._resubmits
+            told = preflight.outstanding(_id, recorded, pin, changed=changed, wait=waits, resubmit=again)
             if told:
                 dynamic_host.current_call().log(told, "info")
         return DiffResult(changes=bool(replaces) or changed or not as_wanted, replaces=replaces)
@@ -136,7 +137,7 @@ class OfferGoLiveProvider(ResourceProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
         self._doing = True
         inputs = normalised(_given(props))
-        request = Request(_offer(inputs), inputs.get("offer_version"), inputs.get("wait", True))
+        request = self._request(inputs)
         launch = self._bring_about(inputs, None, request)
         return CreateResult(str(request.offer), self._outputs(inputs, launch))
 
@@ -145,15 +146,13 @@ class OfferGoLiveProvider(ResourceProvider):
         old, inputs = _given(_olds), normalised(_given(_news))
         triggered = _differ(old, inputs, "triggers")
         recorded = Launch.from_outputs(_olds)
-        request = Request(
-            _offer(inputs),
-            inputs.get("offer_version"),
-            inputs.get("wait", True),
+        request = self._request(
+            inputs,
             changed=triggered or _differ(old, inputs, "offer_version"),
             triggered=triggered,
             moved=recorded is not None and self._moved(recorded, old, inputs),
         )
-        launch = self._bring_about(inputs, recorded, request)
+        launch = self._bring_about(inputs, recorded, request, old)
         return UpdateResult(self._outputs(inputs, launch))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
@@ -185,7 +184,13 @@ class OfferGoLiveProvider(ResourceProvider):
             "info",
         )
 
-    def _bring_about(self, inputs: Mapping[str, Any], recorded: Launch | None, request: Request) -> Launch:
+    def _bring_about(
+        self,
+        inputs: Mapping[str, Any],
+        recorded: Launch | None,
+        request: Request,
+        old: Mapping[str, Any] | None = None,
+    ) -> Launch:
         try:
             rule, clock = self._rule(inputs)
             timeout = dynamic_host.current_call().timeout or DAY
@@ -193,8 +198,10 @@ class OfferGoLiveProvider(ResourceProvider):
         except LaunchError as error:
             if error.launch is None:
                 raise dynamic_host.Failed(str(error)) from None
+            # What was sent without an answer may have begun or not: the record is still of what was asked for before.
+            answered = inputs if old is None or error.launch.unanswered_at is None else old
             raise dynamic_host.Incomplete(
-                str(request.offer), self._outputs(inputs, error.launch), [str(error)], inputs=dict(inputs)
+                str(request.offer), self._outputs(answered, error.launch), [str(error)], inputs=dict(answered)
             ) from None
         except Interrupted:
             raise dynamic_host.Failed(
@@ -220,9 +227,8 @@ class OfferGoLiveProvider(ResourceProvider):
             unasked = f"The portal was not asked, after this: {self._silent[api]}"
             call.log(_unchecked(_offer(inputs), unasked), "warning")
             return None
-        request = Request(
-            _offer(inputs),
-            inputs.get("offer_version"),
+        request = self._request(
+            inputs,
             changed=bool(old) and bool(differing),
             triggered=bool(old) and _differ(old, inputs, "triggers"),
             moved=moved,
@@ -242,6 +248,19 @@ class OfferGoLiveProvider(ResourceProvider):
                 self._silent[api] = str(error)
             call.log(_unchecked(request.offer, str(error)), "warning")
         return None
+
+    def _request(self, inputs: Mapping[str, Any], **differs: bool) -> Request:
+        return Request(
+            _offer(inputs),
+            inputs.get("offer_version"),
+            inputs.get("wait", True),
+            resubmit=self._resubmits,
+            **differs,
+        )
+
+    @property
+    def _resubmits(self) -> bool:
+        return self._problem is not None or self._settings.resubmit_failed
 
     def _api(self, inputs: Mapping[str, Any]) -> str:
         api = inputs.get("api")

@@ -46,7 +46,7 @@ _ENDPOINT_KEYS = {
 }
 KEYS = (
     *("api", *_ENDPOINT_KEYS.values()),
-    *("minPollInterval", "maxPollInterval", "requestTimeout", "preflight", "extraHeaders"),
+    *("minPollInterval", "maxPollInterval", "requestTimeout", "preflight", "resubmitFailed", "extraHeaders"),
 )
 """Every key but those of signing in."""
 
@@ -67,6 +67,8 @@ _HOST = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,252}|\[[0-9A-Fa-f:.]{2,45}\])(
 class Settings:
     """Validated. endpoints: by API, without a slash at the end. Intervals and the timeout are seconds.
 
+    resubmit_failed: whether a go-live that failed or was cancelled is submitted again by the next `up`, as a person
+    means it who runs that; False for runs on a schedule.
     job_interval: what `minPollInterval` says of an API's own lower bound between two polls, which only an endpoint on
     loopback, a simulator that is, may go below; None where it is not set.
     """
@@ -77,6 +79,7 @@ class Settings:
     max_poll_interval: float = 300.0
     request_timeout: float = 120.0
     preflight: Preflight = "fail"
+    resubmit_failed: bool = True
     extra_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     job_interval: float | None = None
 
@@ -115,6 +118,7 @@ def read_settings(configured: Callable[[str], str | None], environment: Mapping[
         max_poll_interval=read("maxPollInterval", _seconds(86400), 300.0),
         request_timeout=read("requestTimeout", _seconds(3600), 120.0),
         preflight=read("preflight", _preflight, "fail"),
+        resubmit_failed=read("resubmitFailed", _bool, True),
         extra_headers=read("extraHeaders", _headers, {}),
         job_interval=read("minPollInterval", _seconds(3600), None),
     )
@@ -211,6 +215,12 @@ def _preflight(value: str) -> Preflight:
     if word is None:
         raise ValueError(f"must be fail, warn or off, not {value[:60]!r}")
     return word
+
+
+def _bool(value: str) -> bool:
+    if value.lower() not in ("true", "false"):
+        raise ValueError(f"must be true or false, not {value[:60]!r}")
+    return value.lower() == "true"
 
 
 def _headers(value: str) -> dict[str, str]:

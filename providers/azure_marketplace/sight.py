@@ -7,13 +7,13 @@ shows; where it does not, the answer is None, and the rule in `going_live.py` de
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from providers.azure_marketplace.launch import Launch
 from providers.azure_marketplace.publishing import Kind, Operation, Slot, Status, same
 
-__all__ = ["Sight", "covers", "is_recorded", "newer", "since", "stands"]
+__all__ = ["Sight", "covers", "is_recorded", "launch_of", "newer", "since", "stands"]
 
 _A_SECOND = timedelta(seconds=1)
 """What is recorded, and the clocks of the APIs in an answer's Date, know no fractions."""
@@ -69,6 +69,13 @@ class Sight:
             and not (recorded and is_recorded(operation, recorded))
             and not (submitted_at and operation.changed_at and operation.changed_at < submitted_at)
         ]
+
+    def shows(self, submitted: Launch) -> bool:
+        """Whether production shows, by version and date, what a launch took live since it was submitted."""
+        if self.live is None or self.live.changed_at is None or submitted.submitted_at is None:
+            return False
+        same_version = self.live.version is not None and self.live.version == submitted.preview_version
+        return same_version and self.live.changed_at >= submitted.submitted_at
 
     @property
     def spent_by(self) -> Operation | None:
@@ -130,6 +137,27 @@ def is_recorded(operation: Operation, recorded: Launch) -> bool:
         return False
     ended = recorded.finished_at if recorded.status.ended else None
     return not (operation.recurring and ended and operation.changed_at and operation.changed_at > ended + _A_SECOND)
+
+
+def launch_of(operation: Operation, recorded: Launch | None, sight: Sight, now: datetime, *, adopted: bool) -> Launch:
+    """A go-live that was found, as it is to be recorded. now: for what the API gives no date."""
+    if recorded and recorded.status is operation.status and is_recorded(operation, recorded):
+        return replace(
+            recorded,
+            adopted=adopted,
+            live_version=sight.live_version,
+            preview_version=sight.preview_version,
+            unanswered_at=None,
+        )
+    launch = Launch(
+        status=Status.RUNNING,
+        operation_id=operation.id,
+        adopted=adopted,
+        live_version=sight.live_version,
+        preview_version=sight.preview_version,
+        submitted_at=operation.changed_at or now,
+    )
+    return launch.seen(operation, now)
 
 
 def _is_one(operation: Operation, known: Operation) -> bool:

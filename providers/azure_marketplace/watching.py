@@ -13,7 +13,7 @@ from providers.azure_marketplace.clock import Clock
 from providers.azure_marketplace.errors import (
     Forbidden,
     Interrupted,
-    LaunchUnknown,
+    LaunchLost,
     NotFound,
     OfferGoLiveError,
     PublishingError,
@@ -84,7 +84,7 @@ class Watch:
         """The launch with what became of its operation, and whether it was found running. wait=False: one reading.
 
         deadline: on the clock's monotonic scale. Raises `StillRunning`, with the operation to record, when the time is
-        up or the run is cancelled, `LaunchUnknown` when the API knows nothing of the operation any more, and
+        up or the run is cancelled, `LaunchLost` when the API knows nothing of the operation any more, and
         `RefusedAfterwards` when it turns out that the API said no.
         """
         first: list[Status] = []
@@ -138,6 +138,8 @@ class Watch:
                         launch=launch,
                     )
                 if not wait and weather.count > 2:
+                    if weather.is_nowhere and clock.monotonic() - started > self._limits.lost:
+                        raise self._lost(offer, launch)
                     self._observer.warn(f"The go-live of {offer} could not be read; the next `pulumi up` asks again.")
                     return launch
                 delay = self._schedule.delay(
@@ -181,22 +183,25 @@ class Watch:
 
     def _unreadable(
         self, offer: OfferKey, launch: Launch, error: OfferGoLiveError, why: str
-    ) -> LaunchUnknown | StillRunning:
+    ) -> LaunchLost | StillRunning:
         cause = error if isinstance(error, PublishingError) else None
         if why == "lost":
-            return LaunchUnknown(
-                f"{self._api.title} does not know the go-live of {offer} any more (operation {launch.operation_id}) "
-                "and lists none that runs",
-                next_step="See in the portal what became of it. The next `pulumi up` looks the offer up afresh, and "
-                "submits it when nothing is found.",
-                launch=replace(launch, status=Status.NOT_STARTED, operation_id=None, submitted_at=None),
-            )
+            return self._lost(offer, launch)
         return StillRunning(
             f"The go-live of {offer} was submitted, but its state could not be read {why} (operation "
             f"{launch.operation_id}): {error.what}",
             next_step=" ".join(part for part in (error.next_step, RESUME) if part),
             launch=launch,
             cause=cause,
+        )
+
+    def _lost(self, offer: OfferKey, launch: Launch) -> LaunchLost:
+        return LaunchLost(
+            f"{self._api.title} does not know the go-live of {offer} any more (operation {launch.operation_id}) "
+            "and lists none that runs: whether it went live cannot be told, and nothing is submitted in its place",
+            next_step="See in the portal what became of it. If it is to be submitted again, change the resource's "
+            "triggers and run `pulumi up`.",
+            launch=launch,
         )
 
 
@@ -219,6 +224,10 @@ class _Weather:
         """The operation's address and the list both say, readably, that there is no such operation."""
         if self._nowhere_since is None:
             self._nowhere_since = now
+
+    @property
+    def is_nowhere(self) -> bool:
+        return self._nowhere_since is not None
 
     def bear(self, error: OfferGoLiveError, now: float) -> str:
         """Why the wait must end, in words; empty while it goes on. "Cannot be read" is not "failed"."""

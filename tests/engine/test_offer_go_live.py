@@ -167,6 +167,7 @@ def test_bad_inputs_are_named_in_the_users_words_before_anything_is_sent(
         ("endpoint", "https://user@example.com", "must be an address"),
         ("minPollInterval", "0", "must be a number of seconds"),
         ("preflight", "maybe", "must be fail, warn or off"),
+        ("resubmitFailed", "never", "must be true or false"),
         ("extraHeaders", "[]", "must be an object of headers"),
         ("api", "cpp", "must be one of"),
     ],
@@ -196,6 +197,28 @@ def test_nobody_waits_and_a_later_up_picks_the_result_up(project: Project, start
     assert project.resource("vm")["outputs"]["status"] == "succeeded"
     assert project.up().changes == {"same": 2}
     assert len(golives(portal)) == 1
+
+
+def test_a_schedule_submits_nothing_again_that_has_failed(project: Project, start: Callable[..., Running]) -> None:
+    portal = start(vm={"behaviour": {"mode": "by time", "ends": "failed", "seconds": 0}})
+    assert declare(project, vm=offer()).up().code != 0
+
+    project.environment["AZUREMARKETPLACE_RESUBMIT_FAILED"] = "false"
+    foretold = project.preview()
+    assert "It is not to be submitted again, since resubmitFailed is false" in foretold.text, foretold.text
+    for _ in range(2):
+        hourly = project.up()
+        assert hourly.code != 0
+        assert "The go-live of contoso/vm failed" in hourly.text, hourly.text
+        assert "run `pulumi up` without resubmitFailed set to false" in hourly.text, hourly.text
+        assert project.resource("vm")["outputs"]["status"] == "failed"
+    assert len(golives(portal)) == 1
+
+    del project.environment["AZUREMARKETPLACE_RESUBMIT_FAILED"]
+    control(portal, "PATCH", f"/offers/{VM}/behaviour", {"ends": "succeeded"})
+    by_hand = project.up()
+    assert by_hand.code == 0, by_hand.text
+    assert len(golives(portal)) == 2
 
 
 def test_a_custom_timeout_ends_the_wait_and_the_next_up_resumes(

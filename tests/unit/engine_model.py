@@ -35,6 +35,7 @@ class Stack:
     pin: str | None = None
     triggers: int = 0
     wait: bool = True
+    resubmit: bool = True
     state: dict[str, Any] | None = None
     told: Told = field(default_factory=Told)
 
@@ -59,12 +60,12 @@ class Stack:
 
         self.clock.before_step = before_step
         rule = self.rule(self.new_api(), self.clock, self.told, schedule=Schedule(), limits=Limits(), turns=Turns())
-        request = Request(OFFER, self.pin, self.wait, changed=changed, triggered=triggered)
+        request = Request(OFFER, self.pin, self.wait, changed=changed, triggered=triggered, resubmit=self.resubmit)
         try:
             launch = rule.bring_about(request, recorded, deadline=self.clock.monotonic() + timeout)
         except LaunchError as error:
             if error.launch:
-                self._record(error.launch)
+                self._record(error.launch, of=old if error.launch.unanswered_at else None)
             return error
         except OfferGoLiveError as error:
             return error
@@ -83,5 +84,7 @@ class Stack:
         seen = rule.refreshed(OFFER, recorded, pin=self.pin)
         self.state = None if seen is None else {**self.state, **seen.to_outputs()}
 
-    def _record(self, launch: Launch) -> None:
-        self.state = {**launch.to_outputs(), "pin": self.pin, "triggers": self.triggers}
+    def _record(self, launch: Launch, *, of: dict[str, Any] | None = None) -> None:
+        """of: an earlier state whose inputs it is of still, where it is not of the present ones."""
+        inputs = of or {"pin": self.pin, "triggers": self.triggers}
+        self.state = {**launch.to_outputs(), "pin": inputs["pin"], "triggers": inputs["triggers"]}

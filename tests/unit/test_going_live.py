@@ -9,8 +9,10 @@ import pytest
 
 from providers.azure_marketplace.errors import (
     Conflict,
+    Interrupted,
     LaunchCanceled,
     LaunchFailed,
+    LaunchLost,
     LaunchRefused,
     LaunchUnknown,
     NotSent,
@@ -21,6 +23,7 @@ from providers.azure_marketplace.going_live import GoingLive, Request, Turns
 from providers.azure_marketplace.launch import Launch
 from providers.azure_marketplace.publishing import Accepted, OfferKey, Operation, Slot, Status, Step
 from providers.azure_marketplace.sight import stands
+from simulator.behaviour import Behaviour
 from simulator.world import World
 from tests.unit.engine_model import DAY, Stack
 from tests.unit.worlds import OFFER, FakeClock, Told, WorldApi, accepted, world_with
@@ -327,10 +330,96 @@ def test_an_operation_that_nobody_knows_any_more_ends_the_wait_and_is_not_submit
     stack, world, _, _ = stack_on(seconds=36_000)
     stack.up(timeout=10)
     world.add_offer("contoso", "vm", preview=7, production=6)
-    error = stack.up()
-    assert isinstance(error, LaunchUnknown)
-    assert accepted(world) == 1
+    for _ in range(2):
+        error = stack.up()
+        assert isinstance(error, LaunchLost)
+        assert "change the resource's triggers" in str(error)
+        assert accepted(world) == 1
+        assert status_of(stack) is Status.RUNNING
+    stack.triggers += 1
     assert stack.up() is None
+    assert accepted(world) == 2
+
+
+def test_an_operation_that_nobody_knows_any_more_went_live_where_production_shows_it_since() -> None:
+    stack, world, _, clock = stack_on(seconds=36_000)
+    stack.up(timeout=10)
+    clock.pass_by(36_000)
+    world.add_offer("contoso", "vm", preview=7, production=7)  # a portal that keeps no operations for long
+    assert stack.up() is None
+    assert status_of(stack) is Status.SUCCEEDED
+    assert accepted(world) == 1
+
+
+def test_an_hourly_run_that_never_waits_hears_of_an_operation_that_nobody_knows_any_more() -> None:
+    stack, world, _, clock = stack_on(seconds=36_000)
+    stack.wait = False
+    stack.up()
+    world.add_offer("contoso", "vm", preview=7, production=6)
+    assert stack.up() is None  # it may be too young to be shown
+    clock.pass_by(3600)
+    assert isinstance(stack.up(), LaunchLost)
+    assert accepted(world) == 1
+
+
+class _Hangs(WorldApi):
+    """The portal takes the go-live, and its answer does not come before the run is cancelled."""
+
+    hangs = True
+
+    def submit(self, offer: OfferKey, preview: Slot | None) -> Accepted:
+        taken = super().submit(offer, preview)
+        if self.hangs:
+            raise Interrupted
+        return taken
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_a_run_that_is_cancelled_before_the_answer_came_is_remembered(earlier: bool) -> None:
+    """The next one gives a list that lags behind the time to show it."""
+    stack, world, _, clock = stack_on(listing_lag_seconds=20, seconds=600)
+    if earlier:
+        assert stack.up() is None
+        clock.pass_by(60)
+        world.put_in_preview("contoso", "vm")
+        clock.pass_by(60)
+        stack.triggers += 1
+    before = accepted(world)
+    api = _Hangs(world, clock)
+    stack.new_api = lambda: api
+    assert isinstance(stack.up(), LaunchUnknown)
+    api.hangs = False
+
+    assert stack.up() is None
+
+    assert accepted(world) == before + 1
+    assert status_of(stack) is Status.SUCCEEDED
+    assert stack.launch
+    assert stack.launch.unanswered_at is None
+    assert stack.up() is None
+    assert accepted(world) == before + 1
+
+
+@pytest.mark.parametrize("ending", ["failed", "canceled"])
+def test_what_ended_badly_is_left_at_that_where_nobody_means_to_try_again(ending: str) -> None:
+    stack, world, _, _ = stack_on(ends=ending)
+    assert isinstance(stack.up(), (LaunchFailed, LaunchCanceled))
+    stack.resubmit = False
+    for _ in range(2):
+        assert isinstance(stack.up(), (LaunchFailed, LaunchCanceled))
+        assert accepted(world) == 1
+    world.set_behaviour("contoso", "vm", Behaviour.model_validate({"seconds": 60.0}))
+    world.golive("contoso", "vm", by="portal")
+    assert stack.up() is None  # somebody did it by hand, and it is adopted
+    assert accepted(world) == 1
+
+
+def test_other_inputs_ask_anew_where_nothing_is_tried_again() -> None:
+    stack, world, _, _ = stack_on(ends="failed")
+    stack.up()
+    stack.resubmit = False
+    stack.triggers += 1
+    assert isinstance(stack.up(), LaunchFailed)
     assert accepted(world) == 2
 
 

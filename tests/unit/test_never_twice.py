@@ -25,11 +25,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from providers.azure_marketplace.errors import LaunchRefused, LaunchUnknown, PublishingError
+from providers.azure_marketplace.errors import LaunchLost, LaunchRefused, LaunchUnknown, PublishingError
 from providers.azure_marketplace.going_live import Action, GoingLive, Request
 from providers.azure_marketplace.launch import Launch
 from providers.azure_marketplace.publishing import Operation, PublishingApi, Status
 from providers.azure_marketplace.sight import Sight, stands
+from providers.azure_marketplace.submitting import Submitter
 from simulator.world import Operation as WorldOperation
 from tests.unit.engine_model import DAY, Stack
 from tests.unit.wires import client_of, meant_by, wire_with
@@ -222,8 +223,12 @@ class NeverTwice(RuleBasedStateMachine):
         for stack in self.stacks:
             stack.wait = True
             error = stack.up()
-            if isinstance(error, LaunchUnknown):
-                error = stack.up()  # what was lost without a trace is looked up afresh, as it says
+            if isinstance(error, LaunchLost):
+                stack.triggers += 1  # what was lost without a trace is submitted again by whoever says so
+                self.requests += 1
+                error = stack.up()
+            elif isinstance(error, LaunchUnknown):
+                error = stack.up()
             launch = stack.launch
             offer = self.world.offer("contoso", "vm")
             failures = [each for each in offer.operations if each.ended_at and each.ending != "succeeded"]
@@ -322,11 +327,15 @@ class _NoLookBeforeThePost(GoingLive):
         return Action.SUBMIT, None
 
 
+class _Sends(Submitter):
+    def _settled(self, *_: Any) -> Operation | None:
+        return None
+
+
 class _SendsAgainAtOnce(GoingLive):
     """What a library that retries does: an answer that was lost is a request to be sent again."""
 
-    def _settled(self, *_: Any) -> Operation | None:
-        return None
+    submitter = _Sends
 
 
 class _ForgetsWhatIsRecorded(GoingLive):
