@@ -1,16 +1,18 @@
-"""How APIs whose lists come in pages are read: what their clients share, over the transport."""
+"""How APIs are read that show an offer by one list, in pages: what their clients share, over the transport."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from providers.azure_marketplace.clock import is_out_of_patience
 from providers.azure_marketplace.errors import NotFound, NotSent, Unanswered, Unreadable
+from providers.azure_marketplace.publishing import OfferKey, Operation, Overview, Slot
 from providers.azure_marketplace.tolerant import folded
 from providers.azure_marketplace.transport import Answer, Transport, path_on
 
-__all__ = ["before_sending", "every_item", "object_of"]
+__all__ = ["OneList", "before_sending", "every_item", "object_of"]
 
 MOST_PAGES = 100
 """Pages of four entries and of one have been seen: a list that ends is not cut short."""
@@ -22,6 +24,46 @@ TRIES_OF_A_MISSING_PAGE = 2
 """How often a page that is not found is asked for again: a list cut short by bad weather would hide what runs."""
 
 T = TypeVar("T")
+
+
+class OneList(ABC):
+    """A `PublishingApi` that shows all of an offer by one list: the product's submissions."""
+
+    _http: Transport
+
+    @property
+    @abstractmethod
+    def title(self) -> str: ...
+
+    @abstractmethod
+    def overview(self, offer: OfferKey) -> Overview: ...
+
+    @abstractmethod
+    def _product(self, offer: OfferKey, *, anew: bool = False) -> str | None:
+        """The id of the offer's product; None when there is no such offer. anew: whatever is remembered of it."""
+
+    def offer_exists(self, offer: OfferKey) -> bool:
+        return self._product(offer, anew=True) is not None
+
+    def preview(self, offer: OfferKey) -> Slot | None:
+        return self.overview(offer).preview
+
+    def live(self, offer: OfferKey) -> Slot | None:
+        return self.overview(offer).live
+
+    def operations(self, offer: OfferKey) -> Sequence[Operation]:
+        return self.overview(offer).operations
+
+    def _items(self, offer: OfferKey, path: str, *, last_may_be_missing: bool = False) -> list[Mapping[str, Any]]:
+        """What the product's list holds; nothing where the product is gone."""
+        doing = f"list the submissions of {offer}"
+        try:
+            return every_item(self._http, path, title=self.title, doing=doing, last_may_be_missing=last_may_be_missing)
+        except NotFound as error:
+            if self._product(offer, anew=True) is None:
+                return []
+            # The product is there, so its list is too: bad weather, and no sign that nothing was ever submitted.
+            raise Unreadable(error.what, status=404, words=error.words, correlation_id=error.correlation_id) from error
 
 
 def object_of(answer: Answer) -> Mapping[str, Any]:

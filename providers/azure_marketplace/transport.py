@@ -530,12 +530,19 @@ def path_on(endpoint: str, address: str, *, title: str, what: str = "an operatio
     path = target.path if target.path.startswith("/") else f"/{target.path}"
     if path == "/" or not _goes_down(path):
         raise UntrustedAddress(f"{title} named {what} by an address that cannot be followed: {shown!r}")
-    prefix = base.path.rstrip("/")
-    if prefix and path.startswith(prefix + "/"):
-        path = path[len(prefix) :]
+    path = _below(base.path.rstrip("/"), path)
     # What no address needs is encoded: it is shown, and kept in the state.
     path = quote(path, safe=_IN_ADDRESSES)
     return f"{path}?{quote(target.query, safe=_IN_ADDRESSES)}" if target.query else path
+
+
+def _below(prefix: str, path: str) -> str:
+    """What follows the endpoint's own path. A gateway may have put something before the path that the API knows."""
+    while prefix:
+        if path.startswith(prefix + "/"):
+            return path[len(prefix) :]
+        prefix = f"/{rest}" if (rest := prefix[1:].partition("/")[2]) else ""
+    return path
 
 
 _IN_ADDRESSES = "/%:@!$&'()*+,;=~?"

@@ -331,6 +331,15 @@ def test_the_endpoints_own_addresses_become_a_path_on_it(address: str, path: str
     assert path_on("https://portal.example", address, title="The portal") == path
 
 
+@pytest.mark.parametrize("address", ["v1.0/ingestion/products?x", "/v1.0/ingestion/products?x", "products?x"])
+@pytest.mark.parametrize(
+    "endpoint", ["https://portal.example/v1.0/ingestion", "https://gate.example/ms/v1.0/ingestion"]
+)
+def test_an_endpoints_own_path_is_not_doubled_behind_a_gateway_either(endpoint: str, address: str) -> None:
+    """Partner Center names its next pages relative to the host [O], and knows nothing of what a gateway puts before."""
+    assert path_on(endpoint, address, title="The portal") == "/products?x"
+
+
 @pytest.mark.parametrize(
     "path",
     ["/a/../b", "/a/%2e%2e/b", "/a/%2E/b", "/a%2f..%2fb", "/a\\b", "/a b", "/a\nb", "/a#b", "a", "@evil.example"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -132,6 +133,44 @@ def test_a_running_job_is_not_overruled_by_anything_less(listed: list[dict[str, 
     job = Answer(200, {"jobId": "j", "jobStatus": "running", "jobResult": "pending"})
     api = ingestion(status=[job], **{"submission__p-1": [listing(*listed)]})
     assert api.operation(OFFER, "submission/p-1/7#j").status is Status.RUNNING
+
+
+def test_an_earlier_tries_failure_in_a_list_is_not_that_of_a_job_that_cannot_be_found_for_a_while() -> None:
+    """Jobs that run were not found for a while at times [O]; the list shows the submission's first try still."""
+    clock = FakeClock()
+    wire = wire_with(clock, INGESTION, seconds=3600.0)
+    answer, since = wire.portal.ask, clock.seconds
+
+    def forgetful(method: str, url: str, **rest: Any) -> Answer:
+        lost = 60 < clock.seconds - since < 540
+        if lost and "/status" in url:
+            return Answer(404)
+        if lost and "/submission/" in url:
+            return listing(submission(7, "live", "completed", "failed"), submission(7, "preview"))
+        return answer(method, url, **rest)
+
+    wire.portal.ask = forgetful  # type: ignore[method-assign]
+    stack = Stack(lambda: client_of(INGESTION, wire), clock)
+    assert stack.up() is None
+    assert accepted(wire.portal.simulation.world) == 1
+
+
+def test_a_submission_that_cannot_be_read_holds_its_go_live_up_for_a_moment_only() -> None:
+    clock = FakeClock()
+    wire = wire_with(clock, INGESTION)
+    answer, submission_itself, asked = wire.portal.ask, re.compile(r"/submission/[^/?]+/7\?"), [0]
+
+    def broken(method: str, url: str, **rest: Any) -> Answer:
+        if submission_itself.search(url):
+            asked[0] += 1
+            return Answer(500)
+        return answer(method, url, **rest)
+
+    wire.portal.ask = broken  # type: ignore[method-assign]
+    stack = Stack(lambda: client_of(INGESTION, wire), clock)
+    assert stack.up() is None
+    assert accepted(wire.portal.simulation.world) == 1
+    assert asked[0] > 3
 
 
 def test_an_answer_that_wants_a_job_left_alone_is_obeyed() -> None:

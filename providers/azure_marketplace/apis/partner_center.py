@@ -30,7 +30,7 @@ from providers.azure_marketplace.publishing import (
     Status,
     Step,
 )
-from providers.azure_marketplace.reading import before_sending, every_item, object_of
+from providers.azure_marketplace.reading import OneList, before_sending, every_item, object_of
 from providers.azure_marketplace.text import plain
 from providers.azure_marketplace.tolerant import Label, Object, Objects, PlainText, Said, Text, Version
 from providers.azure_marketplace.transport import Transport
@@ -53,7 +53,7 @@ ADVICE: Mapping[int | str, str] = {
 """What to do about a refusal, by status, or by what its words contain: for weeks of 2026 a header was demanded [O]."""
 
 
-class PartnerCenter:
+class PartnerCenter(OneList):
     """`publishing.PublishingApi` over Partner Center's ingestion.
 
     An operation's id is `products/<product>/submissions/<number>`. Since one submission can be promoted again after a
@@ -68,21 +68,9 @@ class PartnerCenter:
     def title(self) -> str:
         return TITLE
 
-    def offer_exists(self, offer: OfferKey) -> bool:
-        return self._product(offer, anew=True) is not None
-
     def overview(self, offer: OfferKey) -> Overview:
         listed = self._submissions(offer)
         return Overview(_preview(listed), _live(listed), _operations(listed))
-
-    def preview(self, offer: OfferKey) -> Slot | None:
-        return _preview(self._submissions(offer))
-
-    def live(self, offer: OfferKey) -> Slot | None:
-        return _live(self._submissions(offer))
-
-    def operations(self, offer: OfferKey) -> Sequence[Operation]:
-        return _operations(self._submissions(offer))
 
     def owns(self, operation_id: str) -> bool:
         return re.fullmatch(r"products/[^/]+/submissions/[^/]+(/failed|/preview)?", operation_id) is not None
@@ -156,14 +144,7 @@ class PartnerCenter:
         product = self._product(offer)
         if product is None:
             return []
-        path, doing = f"/products/{product}/submissions", f"list the submissions of {offer}"
-        try:
-            items = every_item(self._http, path, title=TITLE, doing=doing, last_may_be_missing=True)
-        except NotFound as error:
-            if self._product(offer, anew=True) is None:
-                return []
-            # The product is there, so its list is too: bad weather, and no sign that nothing was ever submitted.
-            raise Unreadable(error.what, status=404, words=error.words, correlation_id=error.correlation_id) from error
+        items = self._items(offer, f"/products/{product}/submissions", last_may_be_missing=True)
         listed = [_Submission.of(product, item) for item in items]
         return _newest_first([item for item in listed if item.id not in ("", "0")])
 

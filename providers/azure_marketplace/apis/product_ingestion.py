@@ -32,7 +32,7 @@ from providers.azure_marketplace.publishing import (
     Status,
     same,
 )
-from providers.azure_marketplace.reading import before_sending, every_item, object_of
+from providers.azure_marketplace.reading import OneList, before_sending, every_item, object_of
 from providers.azure_marketplace.tolerant import Id, Label, Object, Objects, PlainText, Said, Text, text_of
 from providers.azure_marketplace.transport import Transport
 
@@ -64,6 +64,11 @@ _BESIDE = 3
 _DOUBT = 2
 """Intervals of a job's questions for which it and the list of submissions, which may lag, may contradict each other
 before one of them is believed."""
+_FORGOTTEN = 10
+"""Intervals for which a job may not be found before a failure that the list shows is believed to be its own: it may be
+that of an earlier try, and jobs that run were not found for a while at times [O]."""
+_BLIND = 30.0
+"""Seconds for which a submission that cannot be read puts off its go-live; then the list's word is taken."""
 _REFUSES = re.compile(r"submission.*(already|in[ -]?progress)|in[ -]?progress.*submission|not (the|its) latest", re.I)
 """What a job says that was refused, for a submission that is under way or because of a newer preview [O]."""
 
@@ -83,7 +88,7 @@ class _Asked:
     doubted_since: float | None = None
 
 
-class ProductIngestion:
+class ProductIngestion(OneList):
     """`publishing.PublishingApi` over product ingestion.
 
     An operation's id is that of the submission that goes live, `submission/<product>/<number>`, and after a `#` the id
@@ -105,26 +110,15 @@ class ProductIngestion:
         self._monotonic = monotonic
         self._products: dict[str, str] = {}
         self._jobs: dict[str, _Asked] = {}
+        self._blind_since: dict[str, float] = {}
 
     @property
     def title(self) -> str:
         return TITLE
 
-    def offer_exists(self, offer: OfferKey) -> bool:
-        return self._product(offer, anew=True) is not None
-
     def overview(self, offer: OfferKey) -> Overview:
         listed = self._submissions(offer)
         return Overview(_preview(listed), _live(listed), _operations(listed))
-
-    def preview(self, offer: OfferKey) -> Slot | None:
-        return _preview(self._submissions(offer))
-
-    def live(self, offer: OfferKey) -> Slot | None:
-        return _live(self._submissions(offer))
-
-    def operations(self, offer: OfferKey) -> Sequence[Operation]:
-        return _operations(self._submissions(offer))
 
     def owns(self, operation_id: str) -> bool:
         return re.fullmatch(r"submission/[^/]+/[0-9]+(/failed|/preview)?(#.+)?", operation_id) is not None
@@ -192,6 +186,12 @@ class ProductIngestion:
             shown = _Submission.model_validate(object_of(answer))
         except Refused:  # not every form of the API has this call
             return
+        except (Unanswered, Unreadable):
+            since = self._blind_since.setdefault(submission, self._monotonic())
+            if self._monotonic() < since + _BLIND:
+                raise
+            return
+        self._blind_since.pop(submission, None)
         if shown.is_live and shown.status not in _CAME_TO_NOTHING:
             raise Conflict(f"{submission} of {offer} is going live already, or is live", status=409)
 
@@ -218,14 +218,7 @@ class ProductIngestion:
         product = self._product(offer)
         if product is None:
             return []
-        path, doing = f"/submission/{product}{_versioned()}", f"list the submissions of {offer}"
-        try:
-            items = every_item(self._http, path, title=TITLE, doing=doing)
-        except NotFound as error:
-            if self._product(offer, anew=True) is None:
-                return []
-            # The product is there, so its list is too: bad weather, and no sign that nothing was ever submitted.
-            raise Unreadable(error.what, status=404, words=error.words, correlation_id=error.correlation_id) from error
+        items = self._items(offer, f"/submission/{product}{_versioned()}")
         listed = [item for item in map(_Submission.model_validate, items) if item.is_live or item.is_preview]
         # Of the entries of one number: the go-live first, and of go-lives the one that still runs, then the one that
         # succeeded: it may be listed beside an earlier try.
@@ -285,14 +278,14 @@ class ProductIngestion:
             doubted = not shown.status.ended
         return self._still_doubted(asked, doubted)
 
-    def _still_doubted(self, asked: _Asked, doubted: bool) -> bool:
+    def _still_doubted(self, asked: _Asked, doubted: bool, intervals: int = _DOUBT) -> bool:
         """Whether a contradiction is one still, or has lasted long enough for the job, or its end, to be believed."""
         if not doubted:
             asked.doubted_since = None
             return False
         now = self._monotonic()
         asked.doubted_since = now if asked.doubted_since is None else asked.doubted_since
-        return now < asked.doubted_since + _DOUBT * self._job_interval
+        return now < asked.doubted_since + intervals * self._job_interval
 
     def _listed(self, offer: OfferKey, submission: str, job: str, error: PublishingError | None) -> Operation:
         """What the list of submissions shows of a go-live whose job is not known, or could not be read (error)."""
@@ -304,7 +297,7 @@ class ProductIngestion:
         # A failure may be an earlier try's, in a list that lags behind. But jobs may be forgotten after their end [G].
         failed = found.status in _CAME_TO_NOTHING
         if error is not None and (
-            self._still_doubted(self._jobs[job], failed) or (failed and not isinstance(error, NotFound))
+            self._still_doubted(self._jobs[job], failed, _FORGOTTEN) or (failed and not isinstance(error, NotFound))
         ):
             raise error
         return replace(found, id=_id(submission, found.status, job), retry_after=self._job_interval)
