@@ -13,10 +13,11 @@ from benchmarks.many_waits import program_of_ours
 from benchmarks.report import CannotMeasure, Report, Scale, number
 from benchmarks.stage import Stage, measure, requests_to, stage
 from providers.azure_marketplace.apis.product_ingestion import JOB_INTERVAL
-from providers.azure_marketplace.going_live import GoingLive, Request
+from providers.azure_marketplace.going_live import GoingLive
 from providers.azure_marketplace.polling import Schedule
 from providers.azure_marketplace.progress import duration
 from providers.azure_marketplace.publishing import Operation, Status
+from providers.azure_marketplace.request import Request
 from tests.engine.portal import control
 from tests.unit.wires import APIS, Wire, client_of, wire_with
 from tests.unit.worlds import OFFER, FakeClock, Told

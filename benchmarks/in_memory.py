@@ -20,8 +20,9 @@ from azure.core.polling.base_polling import LROBasePolling
 
 from benchmarks.report import CannotMeasure
 from providers.azure_marketplace.apis.cloud_partner_portal import CloudPartnerPortal
-from providers.azure_marketplace.going_live import GoingLive, Request
+from providers.azure_marketplace.going_live import GoingLive
 from providers.azure_marketplace.publishing import OfferKey, Operation, Status
+from providers.azure_marketplace.request import Request
 from providers.azure_marketplace.transport import Answer
 from simulator.behaviour import Behaviour
 from simulator.in_memory import InMemory

@@ -20,9 +20,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from enum import Enum
 from typing import NoReturn
 
 from providers.azure_marketplace.clock import Clock
@@ -48,56 +47,18 @@ from providers.azure_marketplace.publishing import (
     OfferKey,
     Operation,
     PublishingApi,
-    Slot,
     Status,
     same,
 )
+from providers.azure_marketplace.request import Action, Forecast, Request
 from providers.azure_marketplace.sight import Sight, covers, is_recorded, launch_of, newer, stands
 from providers.azure_marketplace.submitting import RUN_AGAIN, Submitter
 from providers.azure_marketplace.watching import Limits, Observer, Watch
 
-__all__ = ["Action", "Forecast", "GoingLive", "Request", "Turns"]
+__all__ = ["GoingLive", "Turns"]
 
 RECENT = timedelta(minutes=10)
 """How long after something has happened a list may be suspected not to show it yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What is asked for.
-
-    pin: the version that is to go live, and no other; None for whatever stands in preview.
-    wait: False returns as soon as the operation is accepted.
-    changed: the recorded launch was asked for with another pin or other triggers: it does not answer this one.
-    triggered: other triggers in particular: the offer goes live again even where the pinned version is live.
-    moved: another API than the recorded launch's: what is live as wanted stays as it is.
-    resubmit: False leaves a recorded go-live that failed or was cancelled at that, and says so again, unless something
-    else has begun since, or the inputs have changed.
-    """
-
-    offer: OfferKey
-    pin: str | None = None
-    wait: bool = True
-    changed: bool = False
-    triggered: bool = False
-    moved: bool = False
-    resubmit: bool = True
-
-
-class Action(Enum):
-    SUBMIT = "submit"
-    ADOPT = "adopt"
-    NOTHING = "nothing"
-
-
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """What `bring_about` would do now, and why. operation: the one that would be adopted."""
-
-    action: Action
-    preview: Slot | None
-    live: Slot | None
-    operation: Operation | None = None
 
 
 class Turn:

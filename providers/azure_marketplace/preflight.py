@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from providers.azure_marketplace.going_live import Action, Forecast, Request
 from providers.azure_marketplace.launch import Launch, iso
 from providers.azure_marketplace.publishing import Status
+from providers.azure_marketplace.request import Action, Forecast, Request
 from providers.azure_marketplace.sight import stands
 
 __all__ = ["outstanding", "told"]

@@ -2,7 +2,8 @@
 
 The dotted path of this module and the name of the class stand, pickled, in every user's state: renaming either needs
 an alias left behind. For the same reason the provider has no attributes of its own when it is pickled, and this module
-creates nothing and reads no configuration when it is imported.
+creates nothing and reads no configuration when it is imported. What only an offer that is asked about needs is imported
+then: most runs of most stacks change nothing.
 """
 
 from __future__ import annotations
@@ -28,7 +29,6 @@ from pulumi.output import Unknown
 
 from providers.azure_marketplace import dynamic_host, preflight
 from providers.azure_marketplace.clock import Clock
-from providers.azure_marketplace.credentials import KEYS as SIGN_IN_KEYS
 from providers.azure_marketplace.errors import (
     Interrupted,
     InvalidInput,
@@ -42,18 +42,18 @@ from providers.azure_marketplace.errors import (
     UnknownOffer,
     WrongApi,
 )
-from providers.azure_marketplace.going_live import GoingLive, Request
 from providers.azure_marketplace.inputs import INPUT_NAMES, failures_of, normalised
 from providers.azure_marketplace.launch import OUTPUT_NAMES, Launch
-from providers.azure_marketplace.progress import Narrator
 from providers.azure_marketplace.publishing import OfferKey
+from providers.azure_marketplace.request import Request
 from providers.azure_marketplace.settings import KEYS as SETTINGS_KEYS
 from providers.azure_marketplace.settings import NAMESPACE, read_settings, unknown_key
 from providers.azure_marketplace.sight import stands
-from providers.azure_marketplace.watching import Limits
 
 if TYPE_CHECKING:
+    from providers.azure_marketplace.going_live import GoingLive
     from providers.azure_marketplace.session import Session
+    from providers.azure_marketplace.watching import Limits
 
 __all__ = ["OfferGoLiveProvider"]
 
@@ -80,6 +80,8 @@ class OfferGoLiveProvider(ResourceProvider):
 
     def configure(self, req: ConfigureRequest) -> None:
         dynamic_host.install(logger="providers.azure_marketplace")
+        from providers.azure_marketplace.credentials import KEYS as SIGN_IN_KEYS
+
         known = (*SETTINGS_KEYS, *SIGN_IN_KEYS)
         self._problem: InvalidInput | None = unknown_key(dynamic_host.keys_of(req.config), known)
         self._configured = lambda key: req.config.get(f"{NAMESPACE}:{key}")
@@ -233,6 +235,8 @@ class OfferGoLiveProvider(ResourceProvider):
             triggered=bool(old) and _differ(old, inputs, "triggers"),
             moved=moved,
         )
+        from providers.azure_marketplace.watching import Limits
+
         try:
             rule, _ = self._rule(inputs, limits=Limits(patience=_PREVIEW_PATIENCE, request=_PREVIEW_REQUEST))
             told = preflight.told(request, rule.foresee(request))
@@ -279,6 +283,8 @@ class OfferGoLiveProvider(ResourceProvider):
     def _rule(self, inputs: Mapping[str, Any], *, limits: Limits | None = None) -> tuple[GoingLive, Clock]:
         if self._problem:
             raise self._problem
+        from providers.azure_marketplace.progress import Narrator
+
         call = dynamic_host.current_call()
         narrator = Narrator(
             show=call.status,

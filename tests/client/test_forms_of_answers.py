@@ -18,9 +18,10 @@ from providers.azure_marketplace.errors import (
     Unauthorized,
     UntrustedAddress,
 )
-from providers.azure_marketplace.going_live import GoingLive, Request
+from providers.azure_marketplace.going_live import GoingLive
 from providers.azure_marketplace.launch import Launch
 from providers.azure_marketplace.publishing import OfferKey, Status
+from providers.azure_marketplace.request import Request
 from simulator import Simulator
 from simulator.faults import Fault
 from tests.unit.worlds import Told

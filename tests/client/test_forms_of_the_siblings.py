@@ -20,9 +20,10 @@ from providers.azure_marketplace.errors import (
     UnknownOffer,
     WrongApi,
 )
-from providers.azure_marketplace.going_live import Action, GoingLive, Request
+from providers.azure_marketplace.going_live import GoingLive
 from providers.azure_marketplace.launch import Launch
 from providers.azure_marketplace.publishing import OfferKey, Status
+from providers.azure_marketplace.request import Action, Request
 from simulator import Simulator
 from simulator.faults import Fault
 from simulator.world import Api

@@ -27,8 +27,9 @@ from providers.azure_marketplace.errors import (
     Unreadable,
     UntrustedAddress,
 )
-from providers.azure_marketplace.going_live import GoingLive, Request
+from providers.azure_marketplace.going_live import GoingLive
 from providers.azure_marketplace.publishing import OfferKey, Status
+from providers.azure_marketplace.request import Request
 from providers.azure_marketplace.transport import Connections, Transport, path_on
 from simulator import Simulator
 from tests.client.hostile import Say, Server, bytes_of, tunnel

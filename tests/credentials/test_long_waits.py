@@ -10,9 +10,10 @@ from providers.azure_marketplace.credentials import TokenSource
 from providers.azure_marketplace.credentials._choice import SignIn
 from providers.azure_marketplace.credentials._tokens import Token
 from providers.azure_marketplace.errors import SignInFailed, StillRunning
-from providers.azure_marketplace.going_live import GoingLive, Request
+from providers.azure_marketplace.going_live import GoingLive
 from providers.azure_marketplace.polling import Schedule
 from providers.azure_marketplace.publishing import Status
+from providers.azure_marketplace.request import Request
 from simulator.world import World
 from tests.unit.worlds import OFFER, FakeClock, Told, WorldApi, accepted, world_with
 

@@ -29,12 +29,13 @@ from providers.azure_marketplace.credentials import TokenSource, _azure
 from providers.azure_marketplace.credentials._choice import _NAMED_BY, _VARIABLES, Sources, choose
 from providers.azure_marketplace.credentials._failures import explain
 from providers.azure_marketplace.errors import InvalidInput, OfferGoLiveError, SignInFailed, UntrustedAddress
-from providers.azure_marketplace.going_live import GoingLive, Request
+from providers.azure_marketplace.going_live import GoingLive
 from providers.azure_marketplace.inputs import INPUT_NAMES, failures_of, normalised
 from providers.azure_marketplace.launch import OUTPUT_NAMES, Launch, instant
 from providers.azure_marketplace.polling import Schedule
 from providers.azure_marketplace.progress import line
 from providers.azure_marketplace.publishing import OfferKey, Slot
+from providers.azure_marketplace.request import Request
 from providers.azure_marketplace.settings import KEYS, environment_name, read_settings
 from providers.azure_marketplace.text import plain
 from providers.azure_marketplace.tolerant import Said

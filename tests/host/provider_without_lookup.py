@@ -6,8 +6,9 @@ from typing import Any
 
 from pulumi.dynamic import ConfigureRequest
 
-from providers.azure_marketplace.going_live import Action, GoingLive
+from providers.azure_marketplace.going_live import GoingLive
 from providers.azure_marketplace.provider import OfferGoLiveProvider
+from providers.azure_marketplace.request import Action
 
 
 class ProviderWithoutLookup(OfferGoLiveProvider):

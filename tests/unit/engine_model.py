@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from providers.azure_marketplace.errors import LaunchError, OfferGoLiveError
-from providers.azure_marketplace.going_live import GoingLive, Request, Turns
+from providers.azure_marketplace.going_live import GoingLive, Turns
 from providers.azure_marketplace.launch import Launch
 from providers.azure_marketplace.polling import Schedule
 from providers.azure_marketplace.publishing import PublishingApi
+from providers.azure_marketplace.request import Request
 from providers.azure_marketplace.sight import stands
 from providers.azure_marketplace.watching import Limits
 from tests.unit.worlds import OFFER, FakeClock, Killed, Told

@@ -20,8 +20,9 @@ from providers.azure_marketplace.errors import (
     Unreadable,
     UntrustedAddress,
 )
-from providers.azure_marketplace.going_live import GoingLive, Request
+from providers.azure_marketplace.going_live import GoingLive
 from providers.azure_marketplace.publishing import Kind, PublishingApi, Slot, Status, same
+from providers.azure_marketplace.request import Request
 from providers.azure_marketplace.settings import read_settings
 from providers.azure_marketplace.watching import Limits
 from simulator.http_terms import Answer

@@ -19,9 +19,10 @@ from providers.azure_marketplace.errors import (
     Refused,
     StillRunning,
 )
-from providers.azure_marketplace.going_live import GoingLive, Request, Turns
+from providers.azure_marketplace.going_live import GoingLive, Turns
 from providers.azure_marketplace.launch import Launch
 from providers.azure_marketplace.publishing import Accepted, OfferKey, Operation, Slot, Status, Step
+from providers.azure_marketplace.request import Request
 from providers.azure_marketplace.sight import stands
 from simulator.behaviour import Behaviour
 from simulator.world import World

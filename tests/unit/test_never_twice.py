@@ -26,9 +26,10 @@ from hypothesis.stateful import (
 )
 
 from providers.azure_marketplace.errors import LaunchLost, LaunchRefused, LaunchUnknown, PublishingError
-from providers.azure_marketplace.going_live import Action, GoingLive, Request
+from providers.azure_marketplace.going_live import GoingLive
 from providers.azure_marketplace.launch import Launch
 from providers.azure_marketplace.publishing import Operation, PublishingApi, Status
+from providers.azure_marketplace.request import Action, Request
 from providers.azure_marketplace.sight import Sight, stands
 from providers.azure_marketplace.submitting import Submitter
 from simulator.world import Operation as WorldOperation

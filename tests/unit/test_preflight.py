@@ -7,10 +7,10 @@ from datetime import datetime, timezone
 
 import pytest
 
-from providers.azure_marketplace.going_live import Action, Forecast, Request
 from providers.azure_marketplace.launch import Launch
 from providers.azure_marketplace.preflight import outstanding, told
 from providers.azure_marketplace.publishing import Kind, OfferKey, Operation, Slot, Status
+from providers.azure_marketplace.request import Action, Forecast, Request
 
 VM = OfferKey("contoso", "vm")
 RUNNING = Operation("op-1", Kind.GO_LIVE, Status.RUNNING)
