@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import signal
 import sys
 from pathlib import Path
 
@@ -22,6 +23,8 @@ def main(arguments: list[str]) -> int:
     unknown = [name for name in given.names if name not in NAMES]
     if unknown:
         parser.error(f"there is no benchmark {unknown[0]!r}")
+    # Ended from outside, too, it takes the simulators and engines along that it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
     scale = TINY if given.tiny else WHOLE
     texts = [machine()]
     print(texts[0], flush=True)
