@@ -5,6 +5,7 @@
 
 import json
 import sys
+import tempfile
 
 import pulumi
 from pulumi import automation
@@ -22,14 +23,16 @@ def take_live(publisher_id: str, offer_id: str, version: str | None) -> automati
         # The provider runs in a process of its own: in the Python that runs this.
         runtime=automation.ProjectRuntimeInfo("python", {"toolchain": "pip", "virtualenv": sys.prefix}),
     )
-    stack = automation.create_or_select_stack(
-        stack_name=offer_id,
-        project_name=settings.name,
-        program=program,
-        opts=automation.LocalWorkspaceOptions(project_settings=settings),
-    )
-    # Many offers in one stack: parallel= says how many wait side by side.
-    return stack.up(parallel=100, on_output=lambda line: print(line, file=sys.stderr))
+    # Pulumi writes the project into a folder, and would leave that behind.
+    with tempfile.TemporaryDirectory() as folder:
+        stack = automation.create_or_select_stack(
+            stack_name=offer_id,
+            project_name=settings.name,
+            program=program,
+            opts=automation.LocalWorkspaceOptions(work_dir=folder, project_settings=settings),
+        )
+        # Many offers in one stack: parallel= says how many wait side by side.
+        return stack.up(parallel=100, on_output=lambda line: print(line, file=sys.stderr))
 
 
 def main(arguments: list[str]) -> int:
