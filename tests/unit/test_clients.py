@@ -684,3 +684,14 @@ def test_each_api_knows_its_own_operations_by_their_form() -> None:
 )
 def test_only_a_simulator_is_asked_oftener_than_is_documented(given: dict[str, str], interval: float) -> None:
     assert read_settings(given.get, {}).interval(INGESTION, 60.0) == interval
+
+
+def test_the_steps_of_a_go_live_cost_a_third_of_its_readings() -> None:
+    clock = FakeClock()
+    wire = wire_with(clock, CENTER, seconds=36_000.0)
+    stack = Stack(lambda: client_of(CENTER, wire), clock)
+    assert stack.up() is None
+    steps = sum(path.endswith("/workflowdetails") for _, path in wire.asked)
+    readings = sum(re.search(r"/submissions/\d+$", path) is not None for _, path in wire.asked)
+    assert readings > 100
+    assert readings / 4 < steps <= readings / 3 + 1
