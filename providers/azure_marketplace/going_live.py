@@ -167,14 +167,15 @@ class GoingLive:
             left_behind = in_the_way = None
             if launch.operation_id is None:
                 return launch
-            ran = fresh
+            ran, since = fresh, self._clock.monotonic()
             if not launch.status.ended and request.wait:
                 try:
                     launch, was_running = self._watch.until_it_ends(request.offer, launch, deadline)
                 except RefusedAfterwards as error:
                     in_the_way = error
                     continue
-                ran = ran or was_running
+                # Running, said a list that may lag behind, for as long as that is believed to be the case.
+                ran = ran or (was_running and self._clock.monotonic() > since + self._limits.settle)
             if not launch.status.ended:
                 return launch
             if ran or launch.status is Status.SUCCEEDED or not self._overtaken(request.offer, launch, deadline):

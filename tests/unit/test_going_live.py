@@ -480,6 +480,19 @@ def test_a_failure_that_a_lagging_list_shows_as_running_does_not_hide_the_go_liv
     assert accepted(world) == 1
 
 
+def test_nor_does_one_that_cannot_be_asked_for_and_that_the_list_alone_shows_as_running() -> None:
+    stack, world, _, clock = stack_on(listing_lag_seconds=20, seconds=8, ends="failed", fresh_404_reads=3)
+    world.golive("contoso", "vm", by="portal")
+    clock.pass_by(12)
+    latest = world.golive("contoso", "vm")  # by a run that died before it could record it
+    clock.pass_by(9)  # the list shows the first one, running
+
+    assert isinstance(stack.up(), LaunchFailed)
+    assert stack.launch
+    assert stack.launch.operation_id == latest.id
+    assert accepted(world) == 1
+
+
 def test_a_pin_that_is_set_while_another_version_goes_live_is_refused_at_once() -> None:
     stack, world, _, clock = stack_on(seconds=7200)
     stack.wait = False
