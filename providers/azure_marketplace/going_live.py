@@ -144,9 +144,10 @@ class GoingLive:
                 if not launch.status.ended:
                     return launch
                 if was_running or not request.changed:
-                    concluded = self._conclude(request, launch)
-                    if concluded:
-                        return concluded
+                    if self._is_the_last(request.offer, launch, was_running or not launch.adopted, deadline):
+                        concluded = self._conclude(request, launch)
+                        if concluded:
+                            return concluded
                 else:
                     ended = f"ended as {launch.status.value}; it was for other inputs"
                     self._observer.note(f"The earlier go-live of {request.offer} {ended}.")
@@ -178,7 +179,7 @@ class GoingLive:
                 ran = ran or (was_running and self._clock.monotonic() > since + self._limits.settle)
             if not launch.status.ended:
                 return launch
-            if ran or launch.status is Status.SUCCEEDED or not self._overtaken(request.offer, launch, deadline):
+            if self._is_the_last(request.offer, launch, ran, deadline):
                 concluded = self._conclude(request, launch)
                 if concluded:
                     return concluded
@@ -288,7 +289,9 @@ class GoingLive:
         if request.changed:
             # Begun for other inputs. It is waited for all the same, unless what is wanted now cannot come of it.
             recorded = replace(recorded, adopted=True)
-            self._decide(request, recorded, self._lookout.look(request.offer, deadline))
+            sight = self._lookout.look(request.offer, deadline)
+            if not sight.cut_short:
+                self._decide(request, recorded, sight)
         self._observer.note(f"Asking for the go-live of {request.offer} that an earlier run submitted.")
         return self._watch.until_it_ends(request.offer, recorded, deadline, wait=request.wait)
 
@@ -373,6 +376,8 @@ class GoingLive:
 
     def _suspicious(self, request: Request, recorded: Launch | None, sight: Sight, *, refused: bool = False) -> bool:
         """Whether a launch has just happened, as the slots or the state say, which the list does not show (yet)."""
+        if sight.cut_short:
+            return True
         if self._decide(request, recorded, sight)[0] is not Action.SUBMIT:
             return False
         if refused:
@@ -407,7 +412,7 @@ class GoingLive:
         *,
         refused: bool,
     ) -> Sight:
-        """A list may lag behind the slots, or a refusal: give it the time to settle before it is believed."""
+        """A list may lag behind the slots, or a refusal, or break off: it is given time before it is believed."""
         until = min(self._clock.monotonic() + self._limits.settle, deadline)
         attempt = 0
         while self._clock.monotonic() < until and self._suspicious(request, recorded, sight, refused=refused):
@@ -415,11 +420,12 @@ class GoingLive:
             self._clock.sleep(backoff(attempt, chance=self._clock.chance(), longest=5.0))
             sight = self._lookout.look(request.offer, deadline)
         if not refused and self._clock.monotonic() >= deadline and self._suspicious(request, recorded, sight):
-            raise LaunchUnknown(
-                f"{request.offer} seems to have gone live just now, but its operations do not show it yet, and the "
-                "time is up: nothing was submitted",
-                next_step=RUN_AGAIN,
+            why = (
+                f"What there is of {request.offer} could not be read to its end"
+                if sight.cut_short
+                else f"{request.offer} seems to have gone live just now, but its operations do not show it yet"
             )
+            raise LaunchUnknown(f"{why}, and the time is up: nothing was submitted", next_step=RUN_AGAIN)
         return sight
 
     def _decide(self, request: Request, recorded: Launch | None, sight: Sight) -> tuple[Action, Operation | None]:
@@ -440,7 +446,9 @@ class GoingLive:
                 about="offer_version",
             )
         overtaken = sight.preview.overtaken if sight.preview else None
-        if overtaken and overtaken.kind is Kind.UNKNOWN and pin is None:
+        asked_first = recorded is None and not request.changed
+        if overtaken and pin is None and (asked_first or overtaken.kind is Kind.UNKNOWN):
+            # What is live may be what was wanted, or what is on its way to preview: nobody has said so yet.
             self._refuse_overtaken(offer, sight, overtaken)
         ended = self._ended_since(recorded, sight)
         if ended is None and request.changed and not request.triggered:
@@ -524,11 +532,14 @@ class GoingLive:
             return newest if newest.status is Status.SUCCEEDED and covered else None
         return newest if covered is not False else None
 
-    def _overtaken(self, offer: OfferKey, launch: Launch, deadline: float) -> bool:
-        """Whether a go-live came after an adopted one that had failed before it was looked at.
+    def _is_the_last(self, offer: OfferKey, launch: Launch, ran: bool, deadline: float) -> bool:
+        """Whether no go-live came after one that has ended. ran: it is this request's own, or was seen to run.
 
-        A list that lags behind does not show it at once, and a failure that is told in its place would be an old one.
+        After an adopted one that had failed before it was looked at, one may have come that a list which lags behind
+        does not show at once: a failure that is told in its place would be an old one.
         """
+        if ran or launch.status is Status.SUCCEEDED:
+            return True
         until = min(self._clock.monotonic() + self._limits.settle, deadline)
         attempt = 0
         while True:
@@ -537,9 +548,9 @@ class GoingLive:
             except (PublishingError, SignInFailed):
                 listed = ()
             if newer(launch, [item for item in listed if item.kind is Kind.GO_LIVE]):
-                return True
-            if self._clock.monotonic() >= until:
                 return False
+            if self._clock.monotonic() >= until:
+                return True
             attempt += 1
             self._clock.sleep(backoff(attempt, chance=self._clock.chance(), longest=5.0))
 
@@ -597,7 +608,7 @@ class GoingLive:
         attempt = 0
         while True:
             sight = self._lookout.look(offer, self._clock.monotonic() + self._limits.patience)
-            if not sight.lags_behind(launch) or self._clock.monotonic() >= until:
+            if not (sight.lags_behind(launch) or sight.cut_short) or self._clock.monotonic() >= until:
                 return sight
             attempt += 1
             self._clock.sleep(backoff(attempt, chance=self._clock.chance(), longest=5.0))

@@ -54,7 +54,8 @@ class Lookout:
 
         overview = self.patiently(lambda: self._api.overview(offer), deadline)
         if overview is not None:
-            return Sight(overview.preview, overview.live, overview.operations, from_one_answer=True)
+            whole = (overview.preview, overview.live, overview.operations)
+            return Sight(*whole, from_one_answer=True, cut_short=overview.cut_short)
         reads: Sequence[Callable[[], object]] = (
             lambda: self.patiently(lambda: self._api.preview(offer), deadline),
             lambda: self.patiently(lambda: self._api.live(offer), deadline),

@@ -142,11 +142,15 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """An offer at one moment, from one answer. operations: newest first."""
+    """An offer at one moment, from one answer. operations: newest first.
+
+    cut_short: the answer's list breaks off, at its end or in bad weather: something may be missing.
+    """
 
     preview: Slot | None
     live: Slot | None
     operations: Sequence[Operation]
+    cut_short: bool = False
 
 
 @dataclass(frozen=True, slots=True)

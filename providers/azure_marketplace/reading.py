@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from providers.azure_marketplace.clock import is_out_of_patience
 from providers.azure_marketplace.errors import NotFound, NotSent, Unanswered, Unreadable
@@ -12,7 +12,7 @@ from providers.azure_marketplace.publishing import OfferKey, Operation, Overview
 from providers.azure_marketplace.tolerant import folded
 from providers.azure_marketplace.transport import Answer, Transport, path_on
 
-__all__ = ["OneList", "before_sending", "every_item", "object_of"]
+__all__ = ["Listing", "OneList", "before_sending", "every_item", "object_of"]
 
 MOST_PAGES = 100
 """Pages of four entries and of one have been seen: a list that ends is not cut short."""
@@ -24,6 +24,13 @@ TRIES_OF_A_MISSING_PAGE = 2
 """How often a page that is not found is asked for again: a list cut short by bad weather would hide what runs."""
 
 T = TypeVar("T")
+
+
+class Listing(NamedTuple):
+    """The objects of a list, with their keys in lower case. missing: the page that was named next and is not found."""
+
+    items: list[Mapping[str, Any]]
+    missing: str = ""
 
 
 class OneList(ABC):
@@ -54,14 +61,14 @@ class OneList(ABC):
     def operations(self, offer: OfferKey) -> Sequence[Operation]:
         return self.overview(offer).operations
 
-    def _items(self, offer: OfferKey, path: str, *, last_may_be_missing: bool = False) -> list[Mapping[str, Any]]:
+    def _items(self, offer: OfferKey, path: str, *, last_may_be_missing: bool = False) -> Listing:
         """What the product's list holds; nothing where the product is gone."""
         doing = f"list the submissions of {offer}"
         try:
             return every_item(self._http, path, title=self.title, doing=doing, last_may_be_missing=last_may_be_missing)
         except NotFound as error:
             if self._product(offer, anew=True) is None:
-                return []
+                return Listing([])
             # The product is there, so its list is too: bad weather, and no sign that nothing was ever submitted.
             raise Unreadable(error.what, status=404, words=error.words, correlation_id=error.correlation_id) from error
 
@@ -74,13 +81,11 @@ def object_of(answer: Answer) -> Mapping[str, Any]:
     return body
 
 
-def every_item(
-    http: Transport, path: str, *, title: str, doing: str, last_may_be_missing: bool = False
-) -> list[Mapping[str, Any]]:
-    """The objects of every page, with their keys in lower case.
+def every_item(http: Transport, path: str, *, title: str, doing: str, last_may_be_missing: bool = False) -> Listing:
+    """The objects of every page.
 
     A page's successor is asked for on the configured endpoint only; it may be named absolutely, or relative to the
-    host. last_may_be_missing: whether a successor that is not found, time and again, means that there is none.
+    host. last_may_be_missing: whether a successor that is not found, time and again, may mean that there is none.
     Raises `Unreadable` for a list that takes longer than its reader's patience, or is longer than any.
     """
     found: list[Mapping[str, Any]] = []
@@ -94,7 +99,7 @@ def every_item(
                 raise
             missed += 1
             if missed > TRIES_OF_A_MISSING_PAGE:
-                return found
+                return Listing(found, missing=path)
             continue
         missed = 0
         asked.add(path)
@@ -105,7 +110,7 @@ def every_item(
         found += [item for item in items if isinstance(item, Mapping)]
         following = page.get("@nextlink") or page.get("@odata.nextlink") or page.get("nextlink")
         if not isinstance(following, str) or not following.strip():
-            return found
+            return Listing(found)
         path = path_on(
             http.endpoint, following.strip().replace(" ", "%20"), title=title, what="the next page of a list"
         )

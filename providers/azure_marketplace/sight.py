@@ -23,13 +23,14 @@ _A_SECOND = timedelta(seconds=1)
 class Sight:
     """What stands in preview, what is live, and the operations, newest first.
 
-    from_one_answer: where the operations lag behind, so do preview and live.
+    from_one_answer: where the operations lag behind, so do preview and live. cut_short: something may be missing.
     """
 
     preview: Slot | None
     live: Slot | None
     operations: Sequence[Operation]
     from_one_answer: bool = False
+    cut_short: bool = False
 
     @property
     def go_lives(self) -> list[Operation]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from providers.azure_marketplace.apis import partner_center
 from providers.azure_marketplace.clock import Clock
 from providers.azure_marketplace.errors import (
     Forbidden,
@@ -124,7 +125,10 @@ def test_every_way_in_which_product_ingestion_says_it(
     ],
     ids=str,
 )
-def test_every_way_in_which_partner_center_says_it(simulator: Simulator, rule: Rule, behaviour: dict[str, Any]) -> None:
+def test_every_way_in_which_partner_center_says_it(
+    simulator: Simulator, rule: Rule, behaviour: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partner_center, "BREAKS_OFF", 0.5)
     add(simulator, CENTER, **behaviour)
     launch = take_live(rule, CENTER)
     assert launch.status is Status.SUCCEEDED

@@ -695,3 +695,45 @@ def test_the_steps_of_a_go_live_cost_a_third_of_its_readings() -> None:
     readings = sum(re.search(r"/submissions/\d+$", path) is not None for _, path in wire.asked)
     assert readings > 100
     assert readings / 4 < steps <= readings / 3 + 1
+
+
+@pytest.mark.parametrize("seconds", [0.0, 8.0])
+@pytest.mark.parametrize("pin", [None, "7"])
+def test_a_page_that_is_not_found_for_a_while_hides_nothing(seconds: float, pin: str | None) -> None:
+    """It may be the last one, which may never be found [O]; or bad weather, and the newest submission stands on it."""
+    clock = FakeClock()
+    wire = wire_with(clock, CENTER, page_sizes=(1,), older_submissions="as they were", submission_zero=True)
+    answer, since = wire.portal.ask, clock.seconds
+
+    def broken(method: str, url: str, **rest: Any) -> Answer:
+        return Answer(404) if "skipToken" in url and clock.seconds < since + seconds else answer(method, url, **rest)
+
+    wire.portal.ask = broken  # type: ignore[method-assign]
+    stack = Stack(lambda: client_of(CENTER, wire), clock, pin=pin)
+    assert stack.up() is None
+    assert stack.launch
+    assert stack.launch.live_version == "7"
+    assert accepted(wire.portal.simulation.world) == 1
+
+
+def test_a_last_page_that_is_never_found_holds_nothing_up_for_long() -> None:
+    clock = FakeClock()
+    wire = wire_with(clock, CENTER, last_next_link_404=True, seconds=0)
+    stack = Stack(lambda: client_of(CENTER, wire), clock)
+    assert stack.up() is None
+    assert clock.seconds < 30
+    assert accepted(wire.portal.simulation.world) == 1
+
+
+@pytest.mark.parametrize("status", ["running pending", "completed failed"])
+def test_an_offer_that_is_taken_up_while_its_next_preview_is_made_is_told_so(status: str) -> None:
+    """The pipeline that publishes to preview and the one that goes live race: 6 is live, but 7 is what is meant."""
+    later = submission(7, "preview", *status.split())
+    api = ingestion(**{"submission__p-1": [listing(later, submission(6, "live"), submission(6, "preview"))]})
+    stack = Stack(lambda: api, FakeClock())
+    error = stack.up()
+    assert isinstance(error, LaunchRefused)
+    assert "a publish to preview of version 7" in str(error)
+    assert stack.state is None
+    stack.pin = "6"
+    assert stack.up() is None

@@ -147,7 +147,8 @@ def client_of(api: str, wire: Wire, *, careless: bool = False) -> PublishingApi:
         ingestion = _CarelessIngestion if careless else ProductIngestion
         return ingestion(transport, monotonic=wire.clock.monotonic)
     if api == "partnerCenter":
-        return (_CarelessPartnerCenter if careless else PartnerCenter)(transport)
+        center = _CarelessPartnerCenter if careless else PartnerCenter
+        return center(transport, monotonic=wire.clock.monotonic)
     return CloudPartnerPortal(transport)
 
 

@@ -8,7 +8,8 @@ substate, is what is asked afterwards. It keeps its id on the way from preview t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
@@ -53,6 +54,9 @@ ADVICE: Mapping[int | str, str] = {
 """What to do about a refusal, by status, or by what its words contain: for weeks of 2026 a header was demanded [O]."""
 
 
+BREAKS_OFF = 10.0
+"""Seconds for which a page that is named and not found leaves a list suspected to break off in bad weather. For longer,
+and it is the last one's way: it may never be found [O]."""
 _STEPS_EVERY = 3
 """Of so many readings of a go-live that runs, one asks for its steps too, which are a request of their own."""
 
@@ -62,10 +66,13 @@ class PartnerCenter(OneList):
 
     An operation's id is `products/<product>/submissions/<number>`. Since one submission can be promoted again after a
     failure [G], the id of a try that came to nothing ends in `/failed`; that of a publish to preview in `/preview`.
+    monotonic: the clock by which a list breaks off.
     """
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._http = transport
+        self._monotonic = monotonic
+        self._missing_since: dict[str, float] = {}
         self._products: dict[str, str] = {}
         self._shown: dict[str, tuple[int, tuple[Step, ...]]] = {}
 
@@ -74,8 +81,8 @@ class PartnerCenter(OneList):
         return TITLE
 
     def overview(self, offer: OfferKey) -> Overview:
-        listed = self._submissions(offer)
-        return Overview(_preview(listed), _live(listed), _operations(listed))
+        listed, cut_short = self._listed(offer)
+        return Overview(_preview(listed), _live(listed), _operations(listed), cut_short)
 
     def owns(self, operation_id: str) -> bool:
         return re.fullmatch(r"products/[^/]+/submissions/[^/]+(/failed|/preview)?", operation_id) is not None
@@ -132,26 +139,42 @@ class PartnerCenter(OneList):
         name = offer.offer_id.replace("'", "''")
         wanted = quote(f"externalIDs/Any(i:i/type eq 'AzureOfferId' and i/value eq '{name}')", safe="/:(),'")
         doing = f"find the offer {offer}"
-        for item in every_item(
+        found = every_item(
             self._http, f"/products?$filter={wanted}", title=TITLE, doing=doing, last_may_be_missing=True
-        ):
+        )
+        for item in found.items:
             product = _Product.model_validate(item)
             if not product.is_called(offer.offer_id) or not re.fullmatch(r"[A-Za-z0-9-]{1,100}", product.id):
                 continue
             refuse_wrong_type(offer, product.resourcetype, API, TITLE)
             self._products[offer.offer_id] = product.id
             return product.id
+        if self._breaks_off(doing, found.missing):
+            raise Unreadable(
+                f"{TITLE} could not {doing}: its list breaks off with a page that is not found", status=404
+            )
         self._products.pop(offer.offer_id, None)
         return None
 
-    def _submissions(self, offer: OfferKey) -> list[_Submission]:
-        """All but "0", newest first: the order of the list is not dependable [O]. A product that is gone has none."""
+    def _listed(self, offer: OfferKey) -> tuple[list[_Submission], bool]:
+        """All but "0", newest first: the order of the list is not dependable [O]. A product that is gone has none.
+
+        And whether the list breaks off.
+        """
         product = self._product(offer)
         if product is None:
-            return []
-        items = self._items(offer, f"/products/{product}/submissions", last_may_be_missing=True)
+            return [], False
+        items, missing = self._items(offer, f"/products/{product}/submissions", last_may_be_missing=True)
         listed = [_Submission.of(product, item) for item in items]
-        return _newest_first([item for item in listed if item.id not in ("", "0")])
+        return _newest_first([item for item in listed if item.id not in ("", "0")]), self._breaks_off(product, missing)
+
+    def _breaks_off(self, name: str, missing: str) -> bool:
+        """Whether a list lacks a page that may be found again. name: of the list."""
+        if not missing:
+            self._missing_since.pop(name, None)
+            return False
+        since = self._missing_since.setdefault(name, self._monotonic())
+        return self._monotonic() < since + BREAKS_OFF
 
     def _submission(self, offer: OfferKey, path: str) -> _Submission:
         _, product, _, number = path.split("/")
@@ -164,7 +187,7 @@ class PartnerCenter(OneList):
             error.next_step = ""  # the offer is there: submissions are not found for a while at times
             if error.status == 429:
                 raise  # it wants to be left alone
-            found = next((item for item in self._submissions(offer) if item.id == number), None)
+            found = next((item for item in self._listed(offer)[0] if item.id == number), None)
             if found is None:
                 raise
             return found
@@ -197,7 +220,7 @@ class PartnerCenter(OneList):
 
     def _aside(self, path: str, doing: str) -> list[Mapping[str, Any]]:
         try:
-            return every_item(self._http, path, title=TITLE, doing=doing, last_may_be_missing=True)
+            return every_item(self._http, path, title=TITLE, doing=doing, last_may_be_missing=True).items
         except PublishingError:
             return []
 

@@ -201,7 +201,7 @@ class ProductIngestion(OneList):
         if known and not anew:
             return known
         path = f"/product?externalId={quote(offer.offer_id, safe='')}&{_versioned()[1:]}"
-        for item in every_item(self._http, path, title=TITLE, doing=f"find the offer {offer}"):
+        for item in every_item(self._http, path, title=TITLE, doing=f"find the offer {offer}").items:
             product = _Product.model_validate(item)
             if product.external_id.lower() not in ("", offer.offer_id.lower()):
                 continue
@@ -218,7 +218,7 @@ class ProductIngestion(OneList):
         product = self._product(offer)
         if product is None:
             return []
-        items = self._items(offer, f"/submission/{product}{_versioned()}")
+        items = self._items(offer, f"/submission/{product}{_versioned()}").items
         listed = [item for item in map(_Submission.model_validate, items) if item.is_live or item.is_preview]
         # Of the entries of one number: the go-live first, and of go-lives the one that still runs, then the one that
         # succeeded: it may be listed beside an earlier try.
