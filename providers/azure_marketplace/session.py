@@ -13,14 +13,11 @@ from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 from urllib.parse import urlsplit
 
-from providers.azure_marketplace.apis import cloud_partner_portal, partner_center, product_ingestion
-from providers.azure_marketplace.apis.cloud_partner_portal import CloudPartnerPortal
-from providers.azure_marketplace.apis.partner_center import PartnerCenter
-from providers.azure_marketplace.apis.product_ingestion import JOB_INTERVAL, ProductIngestion
 from providers.azure_marketplace.clock import Clock, SystemClock
 from providers.azure_marketplace.credentials import TokenSource
 from providers.azure_marketplace.errors import Interrupted, OfferGoLiveError, WrongApi
 from providers.azure_marketplace.going_live import GoingLive, Turns
+from providers.azure_marketplace.inputs import APIS
 from providers.azure_marketplace.polling import Schedule
 from providers.azure_marketplace.publishing import OfferKey, PublishingApi
 from providers.azure_marketplace.settings import DEFAULT_ENDPOINTS, Settings, read_settings
@@ -50,15 +47,8 @@ class Session:
             hurried=self._hurried.get,
         )
         self._tokens = TokenSource(configured, environment, cancelled=self._cancelled.get)
-        between_jobs = self.settings.interval("productIngestion", JOB_INTERVAL)
-        ingestion = self._transport("productIngestion", product_ingestion)
-        self._apis: dict[str, PublishingApi] = {
-            "cloudPartnerPortal": CloudPartnerPortal(self._transport("cloudPartnerPortal", cloud_partner_portal)),
-            "productIngestion": ProductIngestion(ingestion, job_interval=between_jobs),
-            "partnerCenter": PartnerCenter(self._transport("partnerCenter", partner_center)),
-        }
-        self._schedules = {api: self._schedule() for api in self._apis}
-        self._schedules["productIngestion"] = self._schedule(between_jobs)
+        self._clients: dict[str, tuple[PublishingApi, Schedule]] = {}
+        self._making = threading.Lock()
 
     def rule(
         self, api: str | None, observer: Observer, cancelled: threading.Event, *, limits: Limits | None = None
@@ -68,11 +58,12 @@ class Session:
         self._hurried.set(limits.request if limits else None)
         clock = SystemClock(cancelled)
         chosen = api or self.settings.api
+        client, schedule = self._client(chosen)
         return GoingLive(
-            self._apis[chosen],
+            client,
             clock,
             observer,
-            schedule=self._schedules[chosen],
+            schedule=schedule,
             limits=limits,
             turns=self._turns,
             side_by_side=self._side_by_side,
@@ -94,13 +85,13 @@ class Session:
         def is_default(api: str) -> bool:
             return endpoints[api] == DEFAULT_ENDPOINTS[api]
 
-        for name, api in self._apis.items():
+        for name in APIS:
             if name == chosen or is_default(name) is not is_default(chosen):
                 continue
             if self._tokens.is_fixed() and _origin(endpoints[name]) != _origin(endpoints[chosen]):
                 continue
             try:
-                if api.offer_exists(offer):
+                if self._client(name)[0].offer_exists(offer):
                     return name
             except WrongApi as error:
                 if error.api != chosen:
@@ -110,6 +101,28 @@ class Session:
             except OfferGoLiveError:
                 continue
         return None
+
+    def _client(self, api: str) -> tuple[PublishingApi, Schedule]:
+        """Made when the API is first asked: its words are models, which cost memory and time in every run."""
+        with self._making:
+            if api not in self._clients:
+                self._clients[api] = self._made(api)
+            return self._clients[api]
+
+    def _made(self, api: str) -> tuple[PublishingApi, Schedule]:
+        if api == "productIngestion":
+            from providers.azure_marketplace.apis import product_ingestion as ingestion
+
+            interval = self.settings.interval(api, ingestion.JOB_INTERVAL)
+            client = ingestion.ProductIngestion(self._transport(api, ingestion), job_interval=interval)
+            return client, self._schedule(interval)
+        if api == "partnerCenter":
+            from providers.azure_marketplace.apis import partner_center as center
+
+            return center.PartnerCenter(self._transport(api, center)), self._schedule()
+        from providers.azure_marketplace.apis import cloud_partner_portal as portal
+
+        return portal.CloudPartnerPortal(self._transport(api, portal)), self._schedule()
 
     def _schedule(self, shortest: float = 0.0) -> Schedule:
         minimum = max(self.settings.min_poll_interval, shortest)
