@@ -298,6 +298,7 @@ class PartnerCenter:
         seen = {operation.id for operation, _ in shown}
         unseen: set[int | None] = {o.live_version for o in offer.submissions}  # the other APIs' own numbers
         unseen |= {o.content.version for o in offer.submissions if o.kind == "publish" and o.id not in seen}
+        not_yet_live = {o.content.version for o in offer.submissions if o.kind == "golive" and o.id not in seen}
         found = []
         for number in sorted(set(offer.history) - unseen, reverse=True):
             one = wire.submission_of(offer, offer.history[number], shown)
@@ -307,7 +308,8 @@ class PartnerCenter:
                 if p.deleted_submission == "cancelled":
                     found.append(replace(one, state="InProgress", substate="Cancelled"))
             elif p.older_submissions != "none":
-                found.append(replace(one, state="Archived") if p.older_submissions == "archived" else one)
+                archived = p.older_submissions == "archived" and number not in not_yet_live
+                found.append(replace(one, state="Archived") if archived else one)
         return found
 
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import NoReturn
 
@@ -81,6 +81,19 @@ class Turns:
             return self._turns.setdefault(str(offer).lower(), Turn())
 
 
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What is known from before of a request, where that does not answer it.
+
+    left_behind: a launch that was submitted through another API, and not seen to end. in_the_way: what became of this
+    very request, as far as that is known. With either, nothing is submitted.
+    """
+
+    recorded: Launch | None
+    left_behind: Launch | None = None
+    in_the_way: LaunchError | None = None
+
+
 def nowhere_else(_: OfferKey) -> str | None:
     return None
 
@@ -122,50 +135,12 @@ class GoingLive:
         Raises `LaunchError` (with `launch` where the state has something to learn), `PublishingError`,
         `SignInFailed` or `Interrupted`; whichever it is, running it again is safe.
         """
-        left_behind: Launch | None = None
-        in_the_way: LaunchError | None = None
-        if recorded and self._is_foreign(recorded, moved=request.moved):
-            if not request.changed and stands(recorded, request.pin):
-                return self._moved(request, recorded, deadline)
-            left_behind = None if recorded.status.ended else recorded
-            recorded = replace(recorded, operation_id=None) if recorded.status.ended else None
-        if recorded and recorded.operation_id and not recorded.status.ended:
-            try:
-                launch, was_running = self._resume(request, recorded, deadline)
-            except RefusedAfterwards as error:
-                # Nothing of it began: neither this run nor the state is to go by it any more.
-                recorded = replace(recorded, status=Status.NOT_STARTED, operation_id=None, submitted_at=None)
-                error.launch = recorded
-                in_the_way = None if request.changed else error
-            except LaunchLost as error:
-                # Whether it went live may show all the same. Whoever wants it anew says so, by other inputs.
-                in_the_way = None if request.changed else error
-            else:
-                if not launch.status.ended:
-                    return launch
-                if was_running or not request.changed:
-                    if self._is_the_last(request.offer, launch, was_running or not launch.adopted, deadline):
-                        concluded = self._conclude(request, launch)
-                        if concluded:
-                            return concluded
-                else:
-                    ended = f"ended as {launch.status.value}; it was for other inputs"
-                    self._observer.note(f"The earlier go-live of {request.offer} {ended}.")
-                recorded = launch
-        elif recorded and not request.changed:
-            if stands(recorded, request.pin):
-                return recorded
-            # A refresh saw the end of one that was begun for somebody else.
-            seen = recorded.adopted and recorded.status is Status.SUCCEEDED
-            concluded = self._conclude(request, recorded) if seen else None
-            if concluded:
-                return concluded
-            if not request.resubmit and recorded.status in (Status.FAILED, Status.CANCELED):
-                in_the_way = self._ended_badly(request, recorded)
+        past = self._taken_up(request, recorded, deadline)
+        if isinstance(past, Launch):
+            return past
         rounds = 0
         while True:
-            launch, fresh = self._begin(request, recorded, deadline, left_behind, in_the_way)
-            left_behind = in_the_way = None
+            launch, fresh = self._begin(request, past, deadline)
             if launch.operation_id is None:
                 return launch
             ran, since = fresh, self._clock.monotonic()
@@ -173,7 +148,7 @@ class GoingLive:
                 try:
                     launch, was_running = self._watch.until_it_ends(request.offer, launch, deadline)
                 except RefusedAfterwards as error:
-                    in_the_way = error
+                    past = _Past(past.recorded, in_the_way=error)
                     continue
                 # Running, said a list that may lag behind, for as long as that is believed to be the case.
                 ran = ran or (was_running and self._clock.monotonic() > since + self._limits.settle)
@@ -184,7 +159,7 @@ class GoingLive:
                 if concluded:
                     return concluded
             # Another go-live came after it, or the preview has changed since it began: it is not what is wanted.
-            recorded = launch
+            past = _Past(launch)
             rounds += 1
             if rounds > 2:
                 self._give_way(request.offer, rounds, deadline)
@@ -254,6 +229,29 @@ class GoingLive:
 
     # Step 1: what is recorded
 
+    def _taken_up(self, request: Request, recorded: Launch | None, deadline: float) -> Launch | _Past:
+        """The launch that answers the request, or that goes on; else what is known from before."""
+        left_behind: Launch | None = None
+        if recorded and self._is_foreign(recorded, moved=request.moved):
+            if not request.changed and stands(recorded, request.pin):
+                return self._moved(request, recorded, deadline)
+            left_behind = None if recorded.status.ended else recorded
+            recorded = replace(recorded, operation_id=None) if recorded.status.ended else None
+        if recorded is None:
+            return _Past(None, left_behind)
+        if recorded.operation_id and not recorded.status.ended:
+            return self._resumed(request, recorded, deadline)
+        if request.changed:
+            return _Past(recorded)
+        if stands(recorded, request.pin):
+            return recorded
+        if recorded.adopted and recorded.status is Status.SUCCEEDED:
+            # A refresh saw the end of one that was begun for somebody else.
+            return self._conclude(request, recorded) or _Past(recorded)
+        if not request.resubmit and recorded.status in (Status.FAILED, Status.CANCELED):
+            return _Past(recorded, in_the_way=self._ended_badly(request, recorded))
+        return _Past(recorded)
+
     def _is_foreign(self, launch: Launch, *, moved: bool = False) -> bool:
         """Whether it is of another API; moved: what is known of one that names no operation."""
         return not self._api.owns(launch.operation_id) if launch.operation_id else moved
@@ -284,32 +282,40 @@ class GoingLive:
             confirmed_live_version=recorded.confirmed_live_version if drift else sight.live_version,
         )
 
-    def _resume(self, request: Request, recorded: Launch, deadline: float) -> tuple[Launch, bool]:
-        """The recorded operation's end, or its present state when nobody waits; and whether it was found running."""
+    def _resumed(self, request: Request, recorded: Launch, deadline: float) -> Launch | _Past:
+        """The recorded operation's end, or its present state when nobody waits."""
+        offer = request.offer
         if request.changed:
             # Begun for other inputs. It is waited for all the same, unless what is wanted now cannot come of it.
             recorded = replace(recorded, adopted=True)
-            sight = self._lookout.look(request.offer, deadline)
+            sight = self._lookout.look(offer, deadline)
             if not sight.cut_short:
                 self._decide(request, recorded, sight)
-        self._observer.note(f"Asking for the go-live of {request.offer} that an earlier run submitted.")
-        return self._watch.until_it_ends(request.offer, recorded, deadline, wait=request.wait)
+        self._observer.note(f"Asking for the go-live of {offer} that an earlier run submitted.")
+        try:
+            launch, was_running = self._watch.until_it_ends(offer, recorded, deadline, wait=request.wait)
+        except RefusedAfterwards as error:
+            # Nothing of it began: neither this run nor the state is to go by it any more.
+            error.launch = replace(recorded, status=Status.NOT_STARTED, operation_id=None, submitted_at=None)
+            return _Past(error.launch, in_the_way=None if request.changed else error)
+        except LaunchLost as error:
+            # Whether it went live may show all the same. Whoever wants it anew says so, by other inputs.
+            return _Past(recorded, in_the_way=None if request.changed else error)
+        if not launch.status.ended:
+            return launch
+        if request.changed and not was_running:
+            ended = f"ended as {launch.status.value}; it was for other inputs"
+            self._observer.note(f"The earlier go-live of {offer} {ended}.")
+            return _Past(launch)
+        if not self._is_the_last(offer, launch, was_running or not launch.adopted, deadline):
+            return _Past(launch)
+        return self._conclude(request, launch) or _Past(launch)
 
     # Step 2: what the API shows
 
-    def _begin(
-        self,
-        request: Request,
-        recorded: Launch | None,
-        deadline: float,
-        left_behind: Launch | None = None,
-        in_the_way: LaunchError | None = None,
-    ) -> tuple[Launch, bool]:
-        """A launch that runs or has ended, and whether it is a fresh one that this call submitted.
-
-        left_behind: one that was submitted through another API, and not seen to end. in_the_way: what became of this
-        very request, as far as is known; then nothing is submitted.
-        """
+    def _begin(self, request: Request, past: _Past, deadline: float) -> tuple[Launch, bool]:
+        """A launch that runs or has ended, and whether it is a fresh one that this call submitted."""
+        recorded, left_behind, in_the_way = past.recorded, past.left_behind, past.in_the_way
         turn = self._turns.of(request.offer)
         while not turn.lock.acquire(blocking=False):
             if self._clock.monotonic() >= deadline:
@@ -599,8 +605,10 @@ class GoingLive:
             return operation is None or covers(operation, sight) is not False
         if pin == sight.live_version or (operation and pin == operation.version):
             return True
+        if operation is None:
+            return launch.preview_version == pin
         stood = sight.preview_version if sight.preview else launch.preview_version
-        return stood == pin and (operation is None or covers(operation, sight) is not False)
+        return stood == pin and covers(operation, sight) is not False
 
     def _look_at_the_end(self, offer: OfferKey, launch: Launch) -> Sight:
         """What the slots show once a list that lags behind shows the launch's end too, if it does in time."""
@@ -608,7 +616,8 @@ class GoingLive:
         attempt = 0
         while True:
             sight = self._lookout.look(offer, self._clock.monotonic() + self._limits.patience)
-            if not (sight.lags_behind(launch) or sight.cut_short) or self._clock.monotonic() >= until:
+            shown = not launch.adopted or any(same(item.id, launch.operation_id) for item in sight.operations)
+            if (shown and not sight.lags_behind(launch) and not sight.cut_short) or self._clock.monotonic() >= until:
                 return sight
             attempt += 1
             self._clock.sleep(backoff(attempt, chance=self._clock.chance(), longest=5.0))

@@ -558,7 +558,9 @@ def test_the_words_and_ids_of_an_api_are_short_and_plain(padding: str) -> None:
     listed = [listing(live, hidden, submission(6, "preview"))]
     status = [Answer(200, {"jobId": evil, "jobStatus": word, "jobResult": word})]
     accepting = [Answer(202, {"jobId": evil, "jobStatus": word})]
-    api = ingestion(status=status, configure=accepting, **{"submission__p-1": listed})
+    itself = [Answer(200, submission(6, "preview"))]
+    by_path = {"submission__p-1": listed, "submission__p-1__6": itself}
+    api = ingestion(status=status, configure=accepting, **by_path)
     seen = [*api.operations(OFFER), api.operation(OFFER, "submission/p-1/7#j")]
     assert len(seen) == 3
     assert is_harmless(api.submit(OFFER, Slot("6")).operation_id or "")
@@ -737,3 +739,35 @@ def test_an_offer_that_is_taken_up_while_its_next_preview_is_made_is_told_so(sta
     assert stack.state is None
     stack.pin = "6"
     assert stack.up() is None
+
+
+@pytest.mark.parametrize("api", [INGESTION, CENTER])
+@pytest.mark.parametrize("status", [404, 500])
+def test_after_a_kill_a_submission_that_cannot_be_read_gives_a_late_list_its_time(api: str, status: int) -> None:
+    """The submission itself is not found for a while, as in June 2026 [O], and the list lags behind."""
+    clock = FakeClock()
+    behaviour = {"promote_unready": 200} if api == CENTER else {"refuses_by": "answer"}
+    wire = wire_with(clock, api, seconds=3600.0, listing_lag_seconds=15.0, conflict=202, **behaviour)
+    answer, itself = wire.portal.ask, re.compile(r"/submissions?/([^/?]+/)?7(\?|$)")
+
+    def unfindable(method: str, url: str, **rest: Any) -> Answer:
+        return Answer(status) if method == "GET" and itself.search(url) else answer(method, url, **rest)
+
+    wire.portal.ask = unfindable  # type: ignore[method-assign]
+    sent = 0
+    post = wire._submit
+
+    def counted(url: str, body: bytes, headers: Any) -> Any:
+        nonlocal sent
+        sent += 1
+        return post(url, body, headers)
+
+    wire._submit = counted  # type: ignore[method-assign]
+    killed = Stack(lambda: client_of(api, wire), clock, wait=False)
+    killed.up()
+    assert sent == 1
+    stack = Stack(lambda: client_of(api, wire), clock, wait=False)  # what the killed run recorded: nothing
+    assert stack.up() is None
+    assert sent == 1
+    assert stack.launch
+    assert stack.launch.status is Status.RUNNING

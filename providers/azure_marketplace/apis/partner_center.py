@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from pydantic import BeforeValidator, Field
 
-from providers.azure_marketplace.errors import Conflict, NotFound, PublishingError, Unanswered, Unreadable
+from providers.azure_marketplace.errors import Conflict, NotFound, NotSent, PublishingError, Unanswered, Unreadable
 from providers.azure_marketplace.launch import instant
 from providers.azure_marketplace.offer_types import refuse_wrong_type
 from providers.azure_marketplace.publishing import (
@@ -57,6 +57,8 @@ ADVICE: Mapping[int | str, str] = {
 BREAKS_OFF = 10.0
 """Seconds for which a page that is named and not found leaves a list suspected to break off in bad weather. For longer,
 and it is the last one's way: it may never be found [O]."""
+BLIND = 30.0
+"""Seconds for which a submission that cannot be read puts off its go-live; then the list's word is taken."""
 _STEPS_EVERY = 3
 """Of so many readings of a go-live that runs, one asks for its steps too, which are a request of their own."""
 
@@ -73,6 +75,7 @@ class PartnerCenter(OneList):
         self._http = transport
         self._monotonic = monotonic
         self._missing_since: dict[str, float] = {}
+        self._blind_since: dict[str, float] = {}
         self._products: dict[str, str] = {}
         self._shown: dict[str, tuple[int, tuple[Step, ...]]] = {}
 
@@ -121,11 +124,21 @@ class PartnerCenter(OneList):
         return Accepted(path, at=answer.date, retry_after=answer.retry_after)
 
     def _check_ready(self, offer: OfferKey, path: str) -> None:
-        """Raise `Conflict` where the submission itself is not what `promote` demands [O]: a list may show that late."""
+        """Raise `Conflict` where the submission itself is not what `promote` demands [O]: a list may show that late.
+
+        One that cannot be read, as for weeks of 2026 [O], holds its go-live up for a while; then the list is asked.
+        """
         try:
-            submission = self._submission(offer, path)
-        except NotFound:
-            return
+            submission = self._itself(offer, path)
+            self._blind_since.pop(path, None)
+        except (NotFound, Unanswered, Unreadable) as error:
+            since = self._blind_since.setdefault(path, self._monotonic())
+            if self._monotonic() < since + BLIND:
+                raise NotSent(error.what, status=error.status, retry_after=error.retry_after) from error
+            try:
+                submission = self._submission(offer, path)
+            except NotFound:
+                return
         _, status, _ = submission.outcome
         if not submission.is_ready or not status.ended:
             words = f"{submission.state} {submission.substate}"
@@ -176,13 +189,19 @@ class PartnerCenter(OneList):
         since = self._missing_since.setdefault(name, self._monotonic())
         return self._monotonic() < since + BREAKS_OFF
 
-    def _submission(self, offer: OfferKey, path: str) -> _Submission:
+    def _itself(self, offer: OfferKey, path: str) -> _Submission:
         _, product, _, number = path.split("/")
+        answer = self._http.get(f"/{path}", doing=f"show the submission of {offer}")
+        submission = _Submission.of(product, {**object_of(answer), "id": number})
+        if not submission.state:
+            answer.unreadable("its answer has no state")
+        return submission
+
+    def _submission(self, offer: OfferKey, path: str) -> _Submission:
+        """By itself, or else as the list shows it."""
+        number = path.rpartition("/")[2]
         try:
-            answer = self._http.get(f"/{path}", doing=f"show the submission of {offer}")
-            submission = _Submission.of(product, {**object_of(answer), "id": number})
-            if not submission.state:
-                answer.unreadable("its answer has no state")
+            return self._itself(offer, path)
         except (NotFound, Unanswered, Unreadable) as error:
             error.next_step = ""  # the offer is there: submissions are not found for a while at times
             if error.status == 429:
@@ -191,7 +210,6 @@ class PartnerCenter(OneList):
             if found is None:
                 raise
             return found
-        return submission
 
     def _steps(self, offer: OfferKey, path: str) -> tuple[Step, ...]:
         """The way to live, for people to read: whatever becomes of asking for it, the go-live goes on."""

@@ -17,7 +17,15 @@ from urllib.parse import quote
 
 from pydantic import BeforeValidator, Field
 
-from providers.azure_marketplace.errors import Conflict, NotFound, PublishingError, Refused, Unanswered, Unreadable
+from providers.azure_marketplace.errors import (
+    Conflict,
+    NotFound,
+    NotSent,
+    PublishingError,
+    Refused,
+    Unanswered,
+    Unreadable,
+)
 from providers.azure_marketplace.launch import instant
 from providers.azure_marketplace.offer_types import refuse_wrong_type
 from providers.azure_marketplace.polling import status_of_word
@@ -67,7 +75,7 @@ before one of them is believed."""
 _FORGOTTEN = 10
 """Intervals for which a job may not be found before a failure that the list shows is believed to be its own: it may be
 that of an earlier try, and jobs that run were not found for a while at times [O]."""
-_BLIND = 30.0
+BLIND = 30.0
 """Seconds for which a submission that cannot be read puts off its go-live; then the list's word is taken."""
 _REFUSES = re.compile(r"submission.*(already|in[ -]?progress)|in[ -]?progress.*submission|not (the|its) latest", re.I)
 """What a job says that was refused, for a submission that is under way or because of a newer preview [O]."""
@@ -184,15 +192,16 @@ class ProductIngestion(OneList):
         try:
             answer = self._http.get(f"/{submission}{_versioned()}", doing=f"show the submission of {offer}")
             shown = _Submission.model_validate(object_of(answer))
-        except Refused:  # not every form of the API has this call
-            return
-        except (Unanswered, Unreadable):
+            self._blind_since.pop(submission, None)
+            begun = shown.is_live and shown.status not in _CAME_TO_NOTHING
+        except (Refused, Unanswered, Unreadable) as error:
+            # Bad weather; or a form of the API that does not have this call.
             since = self._blind_since.setdefault(submission, self._monotonic())
-            if self._monotonic() < since + _BLIND:
-                raise
-            return
-        self._blind_since.pop(submission, None)
-        if shown.is_live and shown.status not in _CAME_TO_NOTHING:
+            if self._monotonic() < since + BLIND:
+                raise NotSent(error.what, status=error.status, retry_after=error.retry_after) from error
+            listed = self._shown(offer, submission)
+            begun = listed is not None and listed.status not in _CAME_TO_NOTHING
+        if begun:
             raise Conflict(f"{submission} of {offer} is going live already, or is live", status=409)
 
     def _product(self, offer: OfferKey, *, anew: bool = False) -> str | None:
