@@ -1,4 +1,4 @@
-"""One `OfferGoLive` for each entry of the project's `offers` configuration; its outputs are exported by its name."""
+"""One `OfferGoLive` for each entry of the project's `offers` configuration; its report is exported by its name."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ ARGUMENTS = {
     "wait": "wait",
     "api": "api",
 }
-EXPORTED = ("status", "operation_id", "live_version", "preview_version", "submitted_at", "finished_at")
-EXPORTED_LINKS = ("live_links", "preview_links")
 HINT = "See `offers` in Pulumi.yaml, and Pulumi.local.yaml for an example."
 
 
@@ -50,4 +48,4 @@ def configured_offers() -> list[dict[str, Any]]:
 for entry in configured_offers():
     arguments = {python: entry.get(key) for key, python in ARGUMENTS.items()}
     resource = OfferGoLive(entry["name"], **{**arguments, "wait": entry.get("wait", True)})
-    pulumi.export(entry["name"], {key: getattr(resource, key) for key in EXPORTED + EXPORTED_LINKS})
+    pulumi.export(entry["name"], resource.report)

@@ -449,6 +449,21 @@ def lint(checkout: Checkout) -> int:
         say(f"== {' '.join(command)}")
         if _call([str(tools / command[0]), *command[1:]], checkout, environment) != 0:
             failed.append(" ".join(command))
+    # Each example is a program of its own, whose modules are not those of the others.
+    for folder in sorted({path.parent for path in (checkout.root / "examples").glob("*/*.py")}):
+        name = f"mypy in {folder.relative_to(checkout.root)}"
+        say(f"== {name}")
+        config = [
+            "--config-file",
+            str(checkout.root / "pyproject.toml"),
+            "--cache-dir",
+            str(checkout.root / ".mypy_cache"),
+        ]
+        if (
+            subprocess.run([str(tools / "mypy"), *config, "."], cwd=folder, env=environment, check=False).returncode
+            != 0
+        ):
+            failed.append(name)
     if failed:
         print(f"Something to mend, says: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0

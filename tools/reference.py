@@ -74,8 +74,8 @@ def _resource() -> Iterator[str]:
     for name in OUTPUT_NAMES:
         annotation, text = described[name]
         yield _row(f"`{name}`", _type(annotation), text)
-    yield "\n`report`: all of these that [the report](how-to.md#let-nobody-wait) shows; to be exported,"
-    yield '`pulumi.export("vm", vm.report)`.\n'
+    yield "\n`report`: all of these that [the report](how-to.md#show-a-stacks-offers-as-a-table-and-check-it) shows;"
+    yield 'to be exported, `pulumi.export("vm", vm.report)`.\n'
 
 
 def _attributes() -> dict[str, tuple[str, str]]:

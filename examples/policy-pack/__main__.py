@@ -19,7 +19,7 @@ from pulumi_policy import (
 def pinned(args: ResourceValidationArgs, report: ReportViolation) -> None:
     if rules.is_offer(args.resource_type):
         for problem in rules.is_pinned(args.props):
-            report(problem)
+            report(problem, None)
 
 
 def in_window(args: ResourceValidationArgs, report: ReportViolation) -> None:
@@ -32,7 +32,7 @@ def in_window(args: ResourceValidationArgs, report: ReportViolation) -> None:
             to_hour=int(window["toHour"]),
             props=args.props,
         ):
-            report(problem)
+            report(problem, None)
 
 
 def from_production(args: ResourceValidationArgs, report: ReportViolation) -> None:
@@ -41,7 +41,7 @@ def from_production(args: ResourceValidationArgs, report: ReportViolation) -> No
         for problem in rules.is_of_stack(
             args.urn, publishers=config["publishers"], stack=config["stack"], props=args.props
         ):
-            report(problem)
+            report(problem, None)
 
 
 PolicyPack(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from typing import Any, Generic, TypeVar
 
 import pulumi
 from pulumi.dynamic import Resource
@@ -13,6 +13,8 @@ from providers.azure_marketplace.launch import OUTPUT_NAMES
 from providers.azure_marketplace.provider import OfferGoLiveProvider
 
 __all__ = ["OfferGoLive"]
+
+T = TypeVar("T")
 
 
 class OfferGoLive(Resource, module="azuremarketplace", name="OfferGoLive"):
@@ -91,3 +93,31 @@ class OfferGoLive(Resource, module="azuremarketplace", name="OfferGoLive"):
             {**dict.fromkeys(OUTPUT_NAMES), **dict(zip(INPUT_NAMES, inputs, strict=True))},
             opts,
         )
+        for name in (*INPUT_NAMES, *OUTPUT_NAMES):
+            setattr(self, name, _known_with(self.status, getattr(self, name)))
+
+
+def _known_with(status: pulumi.Output[str], output: pulumi.Output[T]) -> pulumi.Output[T]:
+    """The output, known where the status is.
+
+    In a preview Pulumi takes whatever has no value for unknown: a stack whose outputs are the same would be shown to
+    change them, as an alarm for drift must not. Of a resource that is unchanged all is known, and `status` has a value.
+    """
+
+    async def known() -> bool:
+        return await output.is_known() or await status.is_known()
+
+    def value() -> Awaitable[Any]:
+        return output.future(with_unknowns=True)
+
+    return pulumi.Output(_Later(output.resources), _Later(value), _Later(known), _Later(output.is_secret))
+
+
+class _Later(Generic[T]):
+    """Begins when it is awaited: what never is, since another has failed before it, leaves no warning behind."""
+
+    def __init__(self, begin: Callable[[], Awaitable[T]]) -> None:
+        self._begin = begin
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        return self._begin().__await__()

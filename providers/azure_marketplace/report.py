@@ -1,11 +1,12 @@
 """`python -m providers.azure_marketplace.report`: the offers of a stack as a table: text, Markdown or JSON.
 
-    pulumi stack output --json | python -m providers.azure_marketplace.report
     pulumi stack export | python -m providers.azure_marketplace.report --format markdown >> "$GITHUB_STEP_SUMMARY"
+    pulumi stack output --json | python -m providers.azure_marketplace.report
 
-It reads what Pulumi printed, and nothing else: no network, no state, no secret. The first form shows what the program
-exports (`pulumi.export("vm", vm.report)`), the second every `OfferGoLive` of the stack. What it reads comes from a
-portal by way of a state, so it is escaped for where it goes.
+It reads what Pulumi printed, and nothing else: no network, no state, no secret. The first form shows every
+`OfferGoLive` of the stack as it is recorded. The second shows what the program exports (`pulumi.export("vm",
+vm.report)`) as it was when an `up` last ran to its end: a refresh, or an `up` that failed, does not change it. What is
+read comes from a portal by way of a state, so it is escaped for where it goes.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from providers.azure_marketplace.launch import Launch
 from providers.azure_marketplace.publishing import Link
+from providers.azure_marketplace.sight import stands
 
 __all__ = ["NotAReport", "Row", "as_json", "as_markdown", "as_text", "main", "rows"]
 
@@ -30,6 +32,15 @@ _SIGNS = ("operation_id", "live_version", "preview_version", "submitted_at", "fi
 _DEEPEST = 30
 _HEADINGS = ("name", "offer", "status", "live", "in preview", "submitted", "finished")
 _LONGEST = 200  # characters of a cell
+_SUCCEEDED = "succeeded"
+_NOT_LIVE, _NOT_READ, _NOT_WRITTEN = 1, 2, 3
+_CODES = """\
+exit codes:
+  0  the table was written; with --check, every offer is live as asked
+  1  with --check: an offer is not live as asked, or there is no offer at all
+  2  what was read is none of Pulumi's, or the command was misspelt
+  3  the table could not be written
+"""
 
 
 class NotAReport(Exception):
@@ -38,11 +49,16 @@ class NotAReport(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One offer. name: the resource's, or the output's path. Missing things are empty; dates are ISO 8601, UTC."""
+    """One offer. name: the resource's, or the output's path. Missing things are empty; dates are ISO 8601, UTC.
+
+    status: the go-live's, or "unknown" where an `up` died that was at work on it.
+    as_asked: whether it has succeeded, and nothing else is live since, as far as that is recorded.
+    """
 
     name: str
     offer: str
     status: str
+    as_asked: bool = False
     live_version: str = ""
     preview_version: str = ""
     submitted_at: str = ""
@@ -53,31 +69,66 @@ class Row:
 
 
 def rows(printed: str) -> list[Row]:
-    """The offers in what `pulumi stack output --json` or `pulumi stack export` printed. Raises `NotAReport`."""
+    """The offers in what `pulumi stack export` or `pulumi stack output --json` printed. Raises `NotAReport`."""
+    return _rows(_document(printed))
+
+
+def _document(printed: str) -> dict[str, Any]:
     try:
         document = json.loads(printed)
     except (ValueError, RecursionError):
         what = "nothing" if not printed.strip() else "something that is not JSON"
         raise NotAReport(
-            f"Expected what `pulumi stack output --json` or `pulumi stack export` prints, and got {what}."
+            f"Expected what `pulumi stack export` or `pulumi stack output --json` prints, and got {what}."
         ) from None
     if not isinstance(document, dict):
         raise NotAReport("Expected an object of outputs by name, as `pulumi stack output --json` prints.")
-    deployment = document.get("deployment")
-    if isinstance(deployment, dict) and "version" in document:
-        return list(_exported(deployment))
-    return list(_outputs(document))
+    return document
+
+
+def _rows(document: Mapping[str, Any]) -> list[Row]:
+    return list(_exported(document["deployment"]) if _is_export(document) else _outputs(document))
+
+
+def _is_export(document: Mapping[str, Any]) -> bool:
+    return isinstance(document.get("deployment"), dict) and "version" in document
 
 
 def _exported(deployment: Mapping[str, Any]) -> Iterator[Row]:
-    resources = deployment.get("resources")
-    for resource in resources if isinstance(resources, list) else ():
-        if not isinstance(resource, dict) or resource.get("type") != _TYPE or resource.get("delete") is True:
+    pending = {str(each.get("urn", "")): each for each in _offers(_resources_of(deployment.get("pending_operations")))}
+    for resource in _offers(deployment.get("resources")):
+        if resource.get("delete") is True:
             continue
-        outputs = resource.get("outputs")
-        name = str(resource.get("urn", "")).rpartition("::")[2]
-        row = _row(name, outputs if isinstance(outputs, dict) else {}, str(resource.get("id") or ""))
-        yield row or Row(name, str(resource.get("id") or ""), "unknown")
+        urn = str(resource.get("urn", ""))
+        row = _recorded(resource)
+        # A run that died knew more than it could record.
+        yield replace(row, status="unknown", as_asked=False) if pending.pop(urn, None) else row
+    for resource in pending.values():
+        yield replace(_recorded(resource), status="unknown", as_asked=False)
+
+
+def _resources_of(operations: Any) -> list[Any]:
+    return (
+        [each.get("resource") for each in operations if isinstance(each, dict)] if isinstance(operations, list) else []
+    )
+
+
+def _offers(resources: Any) -> list[dict[str, Any]]:
+    listed = resources if isinstance(resources, list) else ()
+    return [each for each in listed if isinstance(each, dict) and each.get("type") == _TYPE]
+
+
+def _recorded(resource: Mapping[str, Any]) -> Row:
+    """A resource as a state has it; one of a create that was begun has its inputs alone."""
+    given, outputs = (part if isinstance(part, dict) else {} for part in map(resource.get, ("inputs", "outputs")))
+    id_ = str(resource.get("id") or "") or _offer(given)
+    name = str(resource.get("urn", "")).rpartition("::")[2]
+    return _row(name, outputs, id_) or Row(name, id_, "unknown")
+
+
+def _offer(properties: Mapping[str, Any]) -> str:
+    both = (properties.get("publisher_id"), properties.get("offer_id"))
+    return "/".join(map(str, both)) if all(isinstance(each, str) for each in both) else ""
 
 
 def _outputs(value: Any, path: tuple[str, ...] = ()) -> Iterator[Row]:
@@ -101,12 +152,12 @@ def _row(name: str, outputs: Mapping[str, Any], id_: str = "") -> Row | None:
     if launch is None:
         return None
     known = launch.to_outputs()
-    publisher, offer = outputs.get("publisher_id"), outputs.get("offer_id")
-    both = isinstance(publisher, str) and isinstance(offer, str)
+    pin = outputs.get("offer_version")
     return Row(
         name=name,
-        offer=id_ or (f"{publisher}/{offer}" if both else ""),
+        offer=id_ or _offer(outputs),
         status=launch.status.value,
+        as_asked=stands(launch, pin if isinstance(pin, str) else None),
         live_links=launch.live_links,
         preview_links=launch.preview_links,
         **{
@@ -152,7 +203,9 @@ FORMATS = {"text": as_text, "markdown": as_markdown, "json": as_json}
 
 def _cells(row: Row) -> tuple[str, ...]:
     versions = (row.live_version, row.preview_version)
-    return (row.name, row.offer, row.status, *versions, row.submitted_at, row.finished_at)
+    # Drift, or a go-live that was begun for something else.
+    status = f"{row.status}, not as asked" if row.status == _SUCCEEDED and not row.as_asked else row.status
+    return (row.name, row.offer, status, *versions, row.submitted_at, row.finished_at)
 
 
 def _links(row: Row) -> Iterator[tuple[str, Link]]:
@@ -196,6 +249,8 @@ def _read(path: str) -> str:
     """Raises `NotAReport`. PowerShell's `>` writes UTF-16."""
     try:
         if path == "-":
+            if sys.stdin is None:
+                raise NotAReport("There is no standard input to read: pipe what Pulumi prints, or name a file.")
             content = sys.stdin.buffer.read()
         else:
             with open(path, "rb") as file:
@@ -204,33 +259,71 @@ def _read(path: str) -> str:
         return content.decode("utf-16" if wide else "utf-8-sig")
     except OSError as error:
         raise NotAReport(f"{path} could not be read: {error.strerror}.") from None
-    except UnicodeDecodeError:
+    except (UnicodeDecodeError, ValueError):
         raise NotAReport("Expected text in UTF-8, as Pulumi prints it.") from None
 
 
+def _write(table: str) -> str:
+    """To standard output, wherever that leads; what went wrong, or nothing."""
+    if sys.stdout is None:
+        return "there is no standard output"
+    try:
+        sys.stdout.buffer.write(table.encode("utf-8", errors="replace"))
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough
+        _write_no_more()
+    except OSError as error:
+        _write_no_more()
+        return str(error.strerror)
+    return ""
+
+
+def _write_no_more() -> None:
+    """What is left in the buffer would be tried once more, and told with a traceback, when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _checked(found: Sequence[Row], *, recorded: bool) -> int:
+    if found and not recorded:
+        _say("Checked against what the last whole `up` exported; `pulumi stack export` prints what is recorded now.")
+    amiss = [row for row in found if not row.as_asked]
+    for row in amiss:
+        _say(f"Not live as asked: {_plain(row.name)} ({_plain(row.offer)}), {_plain(_cells(row)[2])}.")
+    return _NOT_LIVE if amiss or not found else 0
+
+
+def _say(words: str) -> None:
+    if sys.stderr is not None:
+        print(words, file=sys.stderr)  # noqa: T201
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0, or 2 where what was read is none of Pulumi's; with `--check`, 1 while an offer is not live as asked."""
+    """The exit code, as `--help` explains them."""
     parser = argparse.ArgumentParser(
         prog="python -m providers.azure_marketplace.report",
-        description="The offers of a stack, from what `pulumi stack output --json` or `pulumi stack export` printed.",
+        description="The offers of a stack, from what `pulumi stack export` (as it is recorded) or `pulumi stack "
+        "output --json` (what its program exported when an `up` last ran to its end) printed.",
+        epilog=_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("file", nargs="?", default="-", help="what Pulumi printed (default: standard input)")
     parser.add_argument("--format", choices=FORMATS, default="text", help="default: %(default)s")
-    parser.add_argument("--check", action="store_true", help="exit with 1 unless every offer's go-live has succeeded")
+    parser.add_argument("--check", action="store_true", help="exit with 1 unless every offer is live as asked")
     given = parser.parse_args(arguments)
     try:
-        found = rows(_read(given.file))
+        document = _document(_read(given.file))
+        found = _rows(document)
     except NotAReport as reason:
-        print(reason, file=sys.stderr)  # noqa: T201
-        return 2
-    try:
-        sys.stdout.buffer.write(FORMATS[given.format](found).encode("utf-8", errors="replace"))
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _say(str(reason))
+        return _NOT_READ
+    problem = _write(FORMATS[given.format](found))
+    if problem:
+        _say(f"The table could not be written: {problem}.")
+        return _NOT_WRITTEN
     if not found:
-        print("No offers: none is exported, or none is in this stack.", file=sys.stderr)  # noqa: T201
-    return 1 if given.check and any(row.status != "succeeded" for row in found) else 0
+        unsaid = " So nothing was checked." if given.check else ""
+        _say(f"No offers: none is exported, or none is in this stack.{unsaid}")
+    return _checked(found, recorded=_is_export(document)) if given.check else 0
 
 
 if __name__ == "__main__":

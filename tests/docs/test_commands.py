@@ -106,7 +106,18 @@ def checkout_in(folder: Path) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(CHECKOUT / name, folder / name)
     (folder / ".venv").symlink_to(sys.prefix)
+    git(folder, "init", "--quiet")
+    with (folder / ".git" / "info" / "exclude").open("a") as file:
+        file.write("/.venv\n")  # a link here, and a folder, which .gitignore names, elsewhere
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "all")
     return folder
+
+
+def git(folder: Path, *command: str) -> str:
+    settings = ("user.name=test", "user.email=test@localhost", "commit.gpgsign=false", "core.hooksPath=/dev/null")
+    options = [part for setting in settings for part in ("-c", setting)]
+    return subprocess.run(["git", *options, *command], cwd=folder, capture_output=True, text=True, check=True).stdout
 
 
 def project_of_the_installation(folder: Path) -> Path:
@@ -145,6 +156,7 @@ def test_the_commands_of_a_page_do_what_it_says(page: str, shell: dict[str, str]
         timeout=400,
     )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-6000:]
+    assert git(checkout, "status", "--short") == "", "who follows the page has a clean checkout afterwards"
 
 
 def test_every_page_with_commands_is_run_or_says_why_not() -> None:

@@ -136,6 +136,9 @@ def test_scheduled(take: Take, portal: Running) -> None:
         hourly = project.up()
         assert hourly.code == 0, hourly.text
     assert {each["status"] for each in project.outputs().values()} == {"running"}
+    alarm = project.preview("--refresh", "--expect-no-changes")
+    assert alarm.code != 0, "as docs/how-to.md says of what is not over"
+    assert "is to be resumed: asked for once" in alarm.text
     for name in ("contoso-vm", "contoso-app"):
         control(portal, "POST", f"/operations/{golives(portal, f'contoso/{name}')[0]['id']}/finish")
     outputs = brought_up(project)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -203,6 +204,35 @@ def test_what_is_unchanged_sends_nothing_and_a_drift_alarm_stays_silent(project:
     refreshed = project.refresh("--expect-no-changes")
     assert refreshed.code == 0, refreshed.text
     assert posts(portal) == before
+
+
+EVERY_OUTPUT = """
+    pulumi.export(f"{name} as reported", resource.report)
+    pulumi.export(f"{name} by", resource.api)
+"""
+
+
+def test_outputs_without_a_value_are_no_difference(project: Project, start: Start) -> None:
+    """Pulumi takes what has no value for unknown in a preview: here the operation, since nothing was submitted."""
+    portal = start(live={"production": 7}, other={})
+
+    def program(**offers: dict[str, Any]) -> Project:
+        declare(project, **offers)
+        return project.program((project.folder / "__main__.py").read_text() + EVERY_OUTPUT)
+
+    assert program(live=offer("live", offer_version=7), other=offer("other")).up().code == 0
+    assert project.outputs()["live as reported"]["operation_id"] is None
+    for flags in (["--diff"], ["--refresh"]):
+        same = project.preview("--expect-no-changes", *flags)
+        assert same.code == 0, same.text
+        assert "unknown" not in same.text
+        assert "utputs:" not in same.text, same.text
+    assert posts(portal) == 1
+
+    changed = program(live=offer("live", offer_version=7, triggers={"image": "2"}), other=offer("other"))
+    previewed = changed.preview()
+    assert previewed.code == 0, previewed.text
+    assert re.search(r"operation_id *: \[unknown\]", previewed.text), "that `up` may change is not known"
 
 
 def test_a_pinned_offer_that_drifted_sounds_the_alarm(project: Project, start: Start) -> None:

@@ -36,7 +36,7 @@ def test_offers_that_are_none_are_told_without_a_traceback(program: Project, off
     assert "Traceback" not in failed.text
 
 
-def test_each_offer_is_a_resource_and_its_outputs_are_exported_by_name(program: Project, new_simulator: object) -> None:
+def test_each_offer_is_a_resource_and_its_report_is_exported_by_name(program: Project, new_simulator: object) -> None:
     assert callable(new_simulator)
     portal: Running = new_simulator(
         scenario="offers: [{offer: contoso/contoso-vm, preview: 7, behaviour: {mode: at once}}]"
@@ -50,6 +50,6 @@ def test_each_offer_is_a_resource_and_its_outputs_are_exported_by_name(program: 
     exported = program.outputs()["vm"]
     assert (exported["status"], exported["live_version"]) == ("succeeded", "7")
     assert set(exported) == {
-        *("status", "operation_id", "live_version", "preview_version"),
+        *("publisher_id", "offer_id", "status", "operation_id", "live_version", "preview_version"),
         *("submitted_at", "finished_at", "live_links", "preview_links"),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -70,6 +71,54 @@ def test_zizmor_finds_nothing() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def as_azure_reads(value: Any, *, input_of_a_task: bool = False) -> Any:
+    """Azure Pipelines takes every scalar for a text, but for the yes and no of a task's inputs."""
+    if isinstance(value, dict):
+        return {
+            key: as_azure_reads(each, input_of_a_task=input_of_a_task or key == "inputs") for key, each in value.items()
+        }
+    if isinstance(value, list):
+        return [as_azure_reads(each, input_of_a_task=input_of_a_task) for each in value]
+    return value == "true" if input_of_a_task and value in ("true", "false") else value
+
+
+def against_schema(schema: str, path: Path) -> subprocess.CompletedProcess[str]:
+    """Against the vendor's schema, as the package check-jsonschema brings it. Azure's has patterns of Python's."""
+    command = [sys.executable, "-m", "check_jsonschema", "--regex-variant", "python"]
+    command += ["--builtin-schema", f"vendor.{schema}", str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def azure_as_json(text: str, folder: Path) -> Path:
+    path = folder / "azure-pipelines.json"
+    path.write_text(json.dumps(as_azure_reads(yaml.load(text, Loader=yaml.BaseLoader))))
+    return path
+
+
+@pytest.mark.parametrize("path", GITHUB, ids=lambda path: path.name)
+def test_github_keeps_its_schema(path: Path) -> None:
+    done = against_schema("github-workflows", path)
+    assert done.returncode == 0, done.stdout
+
+
+def test_gitlab_and_azure_keep_their_schemas(tmp_path: Path) -> None:
+    gitlab = PIPELINES / "gitlab" / ".gitlab-ci.yml"
+    done = against_schema("gitlab-ci", gitlab)
+    assert done.returncode == 0, done.stdout
+    azure = azure_as_json((PIPELINES / "azure-pipelines" / "azure-pipelines.yml").read_text(), tmp_path)
+    done = against_schema("azure-pipelines", azure)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"), [("lockBehavior", "lockBehaviour"), ("condition:", "when:"), ("keepAzSession", "keepSession")]
+)
+def test_a_misspelt_key_of_azures_is_found(good: str, bad: str, tmp_path: Path) -> None:
+    text = (PIPELINES / "azure-pipelines" / "azure-pipelines.yml").read_text()
+    assert good in text
+    assert against_schema("azure-pipelines", azure_as_json(text.replace(good, bad), tmp_path)).returncode == 1
 
 
 @pytest.mark.parametrize("path", GITHUB, ids=lambda path: path.name)

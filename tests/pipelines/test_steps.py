@@ -1,4 +1,4 @@
-"""The commands of the GitHub workflows, run as a runner runs them: real engine, simulator, a project of one's own.
+"""The commands of the pipelines, run as a runner runs them: real engine, simulator, a project of one's own.
 
 What is not here is the platform's: actions, its tokens, its signals.
 """
@@ -18,7 +18,14 @@ from tests.engine.conftest import pulumi_folder  # noqa: F401
 from tests.engine.portal import control, golives
 from tools.simulator_process import Running
 
-WORKFLOWS = CHECKOUT / "examples" / "pipelines" / "github"
+PIPELINES = CHECKOUT / "examples" / "pipelines"
+WORKFLOWS = PIPELINES / "github"
+ELSEWHERE = {
+    "pulumi login": "signs in to Pulumi Cloud with the platform's token; here the state is in files",
+    "export ARM_USE_OIDC": "signs in to Entra with the platform's token; here there is an access token",
+    "curl ": "fetches Pulumi's installer",
+}
+"""How the commands begin that need the platform or the internet, and why they are not run."""
 
 
 @pytest.fixture
@@ -27,6 +34,9 @@ def portal(new_simulator: Any) -> Running:
         scenario="offers: [{offer: contoso/contoso-vm, preview: 7, behaviour: {mode: at once}}]"
     )
     return running
+
+
+ORGANIZATION = "organization"  # what a state in files calls its only one
 
 
 class Runner:
@@ -48,23 +58,62 @@ class Runner:
         for step in (step for step in job["steps"] if "run" in step):
             if failed is not None and "if" not in step:
                 continue
-            if "-m venv" in step["run"] and (self.folder / ".venv").exists():
-                continue  # the same again, which takes its time
-            script = self.folder.parent / "step.sh"
-            script.write_text(step["run"])
-            done = subprocess.run(
-                ["bash", "-e", str(script)],
-                cwd=self.folder,
-                env={**self.environment, **own},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=300,
-            )
+            if self.has(step["run"]):
+                continue
+            done = self.shell("-e", step["run"], own)
             failed = failed or (done if done.returncode else None)
         assert done is not None
         return failed or done
+
+    def shell(self, flags: str, script: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        path = self.folder.parent / "step.sh"
+        lines = script.splitlines()
+        path.write_text("\n".join(":" if line.strip().startswith(tuple(ELSEWHERE)) else line for line in lines))
+        return subprocess.run(
+            ["bash", *flags.split(), str(path)],
+            cwd=self.folder,
+            env={**self.environment, **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+    def gitlab(self, name: str) -> tuple[subprocess.CompletedProcess[str], str]:
+        """A job as GitLab runs it: the two scripts in one shell, and what comes after in another, come what may."""
+        pipeline = yaml.safe_load((PIPELINES / "gitlab" / ".gitlab-ci.yml").read_text())
+        variables = {
+            key: value.replace("$PULUMI_ORGANIZATION", ORGANIZATION) for key, value in pipeline["variables"].items()
+        }
+        variables.update(PULUMI_ORGANIZATION=ORGANIZATION, PULUMI_TOKEN="token", AZURE_TOKEN="token")
+        before = [line for line in pipeline["default"]["before_script"] if not self.has(line)]
+        done = self.shell("-e -o pipefail", "\n".join([*before, *pipeline[name]["script"]]), variables)
+        after = pipeline[name].get("after_script", [])
+        return done, self.shell("-e -o pipefail", "\n".join(after), variables).stdout
+
+    def azure(self, reason: str, schedule: str = "") -> subprocess.CompletedProcess[str]:
+        """The job for what has set it off: each script, until one fails, and then the summary."""
+        pipeline = yaml.safe_load((PIPELINES / "azure-pipelines" / "azure-pipelines.yml").read_text())
+        variables = {"BUILD_REASON": reason, "PULUMI_PARALLEL": pipeline["variables"]["PULUMI_PARALLEL"]}
+        if schedule:
+            variables["BUILD_CRONSCHEDULE_DISPLAYNAME"] = schedule
+        variables["AGENT_TEMPDIRECTORY"] = self.environment["RUNNER_TEMP"]
+        (job,) = pipeline["jobs"]
+        done = failed = None
+        for step in job["steps"]:
+            script = step.get("script") or step.get("inputs", {}).get("inlineScript")
+            if script is None or (failed is not None and step.get("condition") != "succeededOrFailed()"):
+                continue
+            script = "\n".join(line for line in script.splitlines() if not self.has(line))
+            done = self.shell("", script, variables)
+            failed = failed or (done if done.returncode else None)
+        assert done is not None
+        return failed or done
+
+    def has(self, line: str) -> bool:
+        """Whether this makes once more what takes its time: the environment."""
+        return (self.folder / ".venv").exists() and ("-m venv" in line or "pip install" in line)
 
 
 @pytest.fixture
@@ -88,6 +137,62 @@ def test_preview_of_a_fork_up_and_drift(runner: Runner, portal: Running) -> None
     assert control(portal, "GET", "/requests") == []
 
     runner.environment["AZUREMARKETPLACE_ACCESS_TOKEN"] = "token"  # in place of OIDC
+    in_own_stack(runner)
+    up = runner.job("offers-up.yml", "up")
+    assert up.returncode == 0, up.stdout + up.stderr
+    assert len(golives(portal, "contoso/contoso-vm")) == 1
+    assert "| contoso-vm | contoso/contoso-vm | succeeded | 7 | 7 |" in runner.summary.read_text()
+
+    quiet = runner.job("offers-drift.yml", "drift")
+    assert quiet.returncode == 0, quiet.stdout + quiet.stderr
+    by_hand(portal)
+    alarm = runner.job("offers-drift.yml", "drift")
+    assert alarm.returncode != 0
+    assert "it has drifted" in alarm.stdout + alarm.stderr
+    (runner.folder / "Pulumi.production.yaml").write_text('config: { infrastructure:offerVersion: "9" }\n')
+    failed = runner.job("offers-up.yml", "up")
+    assert failed.returncode != 0
+    assert "pinned to version 9" in failed.stdout + failed.stderr
+    assert runner.summary.read_text().count("| contoso-vm |") == 2, "a summary of a failed run too"
+
+
+def test_gitlab_previews_takes_live_and_sounds_the_alarm(runner: Runner, portal: Running) -> None:
+    runner.environment["AZUREMARKETPLACE_ACCESS_TOKEN"] = "token"  # in place of OIDC
+    in_own_stack(runner)
+    previewed, _ = runner.gitlab("preview")
+    assert previewed.returncode == 0, previewed.stdout + previewed.stderr
+    assert "Version 7 is to be submitted to go live" in previewed.stdout
+    up, table = runner.gitlab("up")
+    assert up.returncode == 0, up.stdout + up.stderr
+    assert "contoso/contoso-vm  succeeded  7" in table
+    quiet, _ = runner.gitlab("drift")
+    assert quiet.returncode == 0, quiet.stdout + quiet.stderr
+    by_hand(portal)
+    alarm, _ = runner.gitlab("drift")
+    assert alarm.returncode != 0
+    assert "it has drifted" in alarm.stdout
+    assert len(golives(portal, "contoso/contoso-vm")) == 2, "one of them by hand"
+
+
+def test_azure_does_what_has_set_it_off(runner: Runner, portal: Running) -> None:
+    runner.environment["AZUREMARKETPLACE_ACCESS_TOKEN"] = "token"  # in place of OIDC
+    summary = Path(runner.environment["RUNNER_TEMP"]) / "offers.md"
+    previewed = runner.azure("PullRequest")
+    assert previewed.returncode == 0, previewed.stdout + previewed.stderr
+    assert golives(portal, "contoso/contoso-vm") == []
+    for reason, schedule in (("IndividualCI", ""), ("Schedule", "resume"), ("Schedule", "drift"), ("Manual", "")):
+        done = runner.azure(reason, schedule)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "##vso[task.uploadsummary]" in done.stdout
+        assert "| contoso-vm | contoso/contoso-vm | succeeded | 7 | 7 |" in summary.read_text()
+    assert len(golives(portal, "contoso/contoso-vm")) == 1
+    by_hand(portal)
+    alarm = runner.azure("Schedule", "drift")
+    assert alarm.returncode != 0
+    assert "it has drifted" in alarm.stdout
+
+
+def in_own_stack(runner: Runner) -> None:
     created = subprocess.run(
         ["pulumi", "stack", "init", "production"],
         cwd=runner.folder,
@@ -97,20 +202,8 @@ def test_preview_of_a_fork_up_and_drift(runner: Runner, portal: Running) -> None
         check=False,
     )
     assert created.returncode == 0, created.stderr
-    up = runner.job("offers-up.yml", "up")
-    assert up.returncode == 0, up.stdout + up.stderr
-    assert len(golives(portal, "contoso/contoso-vm")) == 1
-    assert "| contoso-vm | contoso/contoso-vm | succeeded | 7 | 7 |" in runner.summary.read_text()
 
-    quiet = runner.job("offers-drift.yml", "drift")
-    assert quiet.returncode == 0, quiet.stdout + quiet.stderr
+
+def by_hand(portal: Running) -> None:
     control(portal, "POST", "/offers/contoso/contoso-vm/preview", {"version": 8})
     control(portal, "POST", "/offers/contoso/contoso-vm/golive")
-    alarm = runner.job("offers-drift.yml", "drift")
-    assert alarm.returncode != 0
-    assert "it has drifted" in alarm.stdout + alarm.stderr
-    (runner.folder / "Pulumi.production.yaml").write_text('config: { infrastructure:offerVersion: "9" }\n')
-    failed = runner.job("offers-up.yml", "up")
-    assert failed.returncode != 0
-    assert "pinned to version 9" in failed.stdout + failed.stderr
-    assert runner.summary.read_text().count("| contoso-vm |") == 2, "a summary of a failed run too"

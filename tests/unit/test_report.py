@@ -158,12 +158,79 @@ def test_files_in_the_encodings_that_shells_write(tmp_path: Path, capfdbinary: p
     assert b"missing could not be read: No such file" in capfdbinary.readouterr().err
 
 
-def test_check_tells_whether_all_are_live(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-    path = tmp_path / "outputs.json"
-    path.write_text(json.dumps({"vm": VM}))
-    assert main([str(path), "--check"]) == 0
-    path.write_text(json.dumps({"vm": VM, "app": {**VM, "status": "running"}}))
-    assert main([str(path), "--check", "--format", "markdown"]) == 1
-    path.write_text("{}")
-    assert main([str(path), "--format", "json"]) == 0
-    assert capfdbinary.readouterr().out.endswith(b"[]\n")
+def checked(tmp_path: Path, printed: str, *arguments: str) -> int:
+    path = tmp_path / "printed.json"
+    path.write_text(printed)
+    return main([str(path), "--check", *arguments])
+
+
+def test_check_tells_whether_all_are_live_as_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    live = {"id": "contoso/vm", "outputs": VM}
+    assert checked(tmp_path, exported(vm=live)) == 0
+    assert capsys.readouterr().err == ""
+    for status in ("running", "failed", "canceled", "notStarted"):
+        assert checked(tmp_path, exported(vm=live, app={**live, "outputs": {**VM, "status": status}})) == 1
+        assert capsys.readouterr().err == f"Not live as asked: app (contoso/vm), {status}.\n"
+
+
+def test_a_drifted_offer_is_not_live_as_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outputs = {**VM, "offer_version": "7", "confirmed_live_version": "7"}
+    assert checked(tmp_path, exported(vm={"id": "contoso/vm", "outputs": outputs})) == 0
+    capsys.readouterr()
+    drifted = exported(vm={"id": "contoso/vm", "outputs": {**outputs, "live_version": "8"}})
+    assert checked(tmp_path, drifted, "--format", "markdown") == 1
+    told = capsys.readouterr()
+    assert "| succeeded, not as asked | 8 |" in told.out
+    assert told.err == "Not live as asked: vm (contoso/vm), succeeded, not as asked.\n"
+
+
+def test_what_a_program_exported_is_checked_and_told_to_be_that(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert checked(tmp_path, json.dumps({"vm": VM})) == 0
+    assert "`pulumi stack export` prints what is recorded now" in capsys.readouterr().err
+
+
+def test_no_offers_are_told_and_are_none_that_is_live(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for printed in ("{}", exported()):
+        assert checked(tmp_path, printed) == 1
+        assert "So nothing was checked" in capsys.readouterr().err
+    (tmp_path / "outputs.json").write_text("{}")
+    assert main([str(tmp_path / "outputs.json"), "--format", "json"]) == 0
+    assert capsys.readouterr().out == "[]\n"
+
+
+def test_where_an_up_died_nothing_is_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def begun(name: str, **more: Any) -> dict[str, Any]:
+        return {"resource": {"urn": f"urn:pulumi:dev::p::{TYPE}::{name}", "type": TYPE, **more}, "type": "creating"}
+
+    printed = json.loads(exported(vm={"id": "contoso/vm", "outputs": VM}, app={"id": "contoso/app", "outputs": VM}))
+    new = begun("new", inputs={"publisher_id": "contoso", "offer_id": "new"})
+    printed["deployment"]["pending_operations"] = [begun("app"), new, {"resource": None}, 7]
+    assert checked(tmp_path, json.dumps(printed)) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "Not live as asked: app (contoso/app), unknown.",
+        "Not live as asked: new (contoso/new), unknown.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("shell", "code", "words"),
+    [
+        ("> /dev/full", 3, "The table could not be written: No space left on device."),
+        (">&-", 3, "The table could not be written: "),
+        ("<&-", 2, "There is no standard input to read: pipe what Pulumi prints, or name a file."),
+        ("2>&- >/dev/full", 3, ""),
+        ("| true; exit ${PIPESTATUS[0]}", 0, ""),
+        ("--format tables", 2, "invalid choice: 'tables'"),
+        ("/", 2, "/ could not be read: Is a directory."),
+    ],
+)
+def test_what_cannot_be_read_or_written_is_told_in_words_and_by_a_code(shell: str, code: int, words: str) -> None:
+    command = ["bash", "-c", f'"$0" -m providers.azure_marketplace.report {shell}', sys.executable]
+    printed = json.dumps({f"vm-{number}": VM for number in range(2000)})
+    done = subprocess.run(command, cwd=CHECKOUT, input=printed, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
