@@ -649,11 +649,18 @@ class GoingLive:
             )
         except (PublishingError, SignInFailed, Interrupted):
             return ""
-        said = [(f"{step.name}: ", message) for step in operation.steps for message in step.messages]
-        said += [("", message) for message in operation.messages]
+        of_steps = [(step, message) for step in operation.steps for message in step.messages]
+        whole = [("", message) for message in operation.messages]
+        said = [*((f"{step.name}: ", message) for step, message in of_steps), *whole]
         errors = [(where, message) for where, message in said if message.level == "error"]
+        # Steps that are over, or were never reached, say just that ("has not started yet"): no reason for the end.
+        stopped = [
+            (f"{step.name}: ", message)
+            for step, message in of_steps
+            if step.active or step.percent not in (None, 0, 100)
+        ]
         # What a step says is often said of the whole as well: it is told once, with the step's name.
-        texts = {message.text: where for where, message in reversed(errors or said[-3:]) if message.text}
+        texts = {message.text: where for where, message in reversed(errors or [*stopped, *whole][-3:]) if message.text}
         told = [f"{where}{text}" for text, where in reversed(texts.items())]
         return f": {' | '.join(told[:8])}" if told else ""
 

@@ -21,7 +21,7 @@ from providers.azure_marketplace.errors import (
 )
 from providers.azure_marketplace.going_live import GoingLive, Turns
 from providers.azure_marketplace.launch import Launch
-from providers.azure_marketplace.publishing import Accepted, OfferKey, Operation, Slot, Status, Step
+from providers.azure_marketplace.publishing import Accepted, Message, OfferKey, Operation, Slot, Status, Step
 from providers.azure_marketplace.request import Request
 from providers.azure_marketplace.sight import stands
 from simulator.behaviour import Behaviour
@@ -773,3 +773,24 @@ def test_what_a_step_and_the_whole_say_alike_is_told_once() -> None:
     api.operation = with_steps  # type: ignore[method-assign]
 
     assert str(stack.up()).count("No image was found.") == 1
+
+
+def test_what_steps_say_that_are_over_or_were_never_reached_is_no_reason() -> None:
+    stack, _, api, _ = stack_on(ends="canceled")
+    read = api.operation
+
+    def with_steps(offer: OfferKey, operation_id: str) -> Operation:
+        steps = (
+            Step("Validation", percent=100, messages=(Message("Step completed."),)),
+            Step("Certification", percent=40, messages=(Message("Waits for the certification team."),)),
+            Step("Publisher signoff", percent=0, messages=(Message("This step has not started yet."),)),
+        )
+        operation = read(offer, operation_id)
+        return replace(operation, steps=steps, messages=(Message("The operation was canceled."),))
+
+    api.operation = with_steps  # type: ignore[method-assign]
+
+    told = str(stack.up())
+    assert "Certification: Waits for the certification team. | The operation was canceled." in told
+    assert "Step completed" not in told
+    assert "not started" not in told
