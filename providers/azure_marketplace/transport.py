@@ -326,12 +326,32 @@ class _Bearer(requests.auth.AuthBase):
         return None if other._token == self._token else other
 
     def without(self, said: str) -> str:
-        """What came back, less the token: some servers and proxies quote what they were sent, above all in errors."""
-        return said.replace(self._token, "***") if len(self._token) >= 8 else said
+        """What came back, less the token: some servers and proxies quote what they were sent, above all in errors.
+
+        In the spellings of addresses and of pages too, which would be shown, or kept in a state as part of an address.
+        """
+        if len(self._token) < 8:
+            return said
+        said = said.replace(self._token, "***")
+        return _spelt(self._token).sub("***", said) if "%" in said or "&#" in said else said
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request
+
+
+def _spelt(token: str) -> re.Pattern[str]:
+    """The token with any of its characters written as an address or a page may write them, time and again.
+
+    Its beginning, and whatever of its characters follow: a pattern of all of a long token takes long to make.
+    """
+
+    def spellings(code: str, number: str) -> str:
+        return rf"%(?:25){{0,3}}{code}|&(?:amp;){{0,3}}#(?:x0*{code}|0*{number});?"
+
+    begins = "".join(rf"(?:{re.escape(each)}|{spellings(f'{ord(each):02x}', str(ord(each)))})" for each in token[:16])
+    goes_on = rf"(?:[{re.escape(''.join(sorted(set(token))))}]|{spellings('[0-9a-f]{2}', '[0-9]{2,3}')})*"
+    return re.compile(begins + (goes_on if len(token) > 16 else ""), re.IGNORECASE)
 
 
 # requests wraps most of what urllib3, http.client and the socket raise, but not all of it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import html
 import io
 import json
 import logging
@@ -13,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 import trustme
@@ -29,7 +31,7 @@ from providers.azure_marketplace.errors import (
 )
 from providers.azure_marketplace.going_live import GoingLive, Request
 from providers.azure_marketplace.publishing import OfferKey, Status
-from providers.azure_marketplace.transport import Connections, Transport, path_on
+from providers.azure_marketplace.transport import Answer, Connections, Transport, path_on
 from simulator import Simulator
 from tests.client.hostile import Say, Server, bytes_of, tunnel
 
@@ -259,6 +261,51 @@ def test_a_server_that_quotes_what_it_was_sent_is_not_quoted(
         client(server(bytes_of(head + body)).url).get("/x", doing="ask")
     assert "You sent: Bearer ***" in str(told.value)
     assert TOKEN not in str(told.value)
+
+
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "of an address": lambda text: "".join(f"%{ord(each):02X}" for each in text),
+    "of an address, twice": lambda text: "".join(f"%25{ord(each):02x}" for each in text),
+    "of an address in part": lambda text: text[:3] + f"%{ord(text[3]):02x}" + text[4:],
+    "of an address at its end": lambda text: text[:-1] + f"%{ord(text[-1]):02x}",
+    "of a page": lambda text: "".join(f"&#{ord(each)};" for each in text),
+    "of a page, in hex": lambda text: "".join(f"&#x{ord(each):X};" for each in text),
+}
+
+
+@pytest.mark.parametrize("token", [TOKEN, "eyJ0eXAiOiJKV1QiLCJhbGciOi." + "c4n-aRy_" * 200], ids=["short", "long"])
+@pytest.mark.parametrize("spell", SPELLINGS.values(), ids=SPELLINGS)
+def test_a_token_that_is_quoted_in_another_spelling_is_not_quoted_on(
+    server: Callable[..., Server], spell: Callable[[str], str], token: str
+) -> None:
+    """In an address it would be kept in the state, in words it would be shown."""
+    quoted = spell(token)
+    address = f"https://attacker.example/{quoted}/x?y={quoted}"
+    body = json.dumps({"message": f"<p>You sent {quoted}!</p>", "nextLink": address}).encode()
+    head = f"Location: {address}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    connections = Connections(timeout=TIMEOUT, cancelled=threading.Event, user_agent="OfferGoLive/test")
+
+    def asked(status: bytes) -> Answer:
+        endpoint = server(bytes_of(b"HTTP/1.1 " + status + b"\r\n" + head + body)).url
+        return Transport(connections, title="The portal", endpoint=endpoint, token=lambda _: token).get("/x", doing="x")
+
+    told = []
+    for status in (b"302 Found", b"403 No"):
+        with pytest.raises(PublishingError) as refused:
+            asked(status)
+        told.append(str(refused.value))
+    answer = asked(b"200 OK")
+    for address in (answer.headers["Location"], answer.json()["nextLink"]):
+        with pytest.raises(UntrustedAddress) as elsewhere:
+            path_on("https://portal.example", address, title="It")
+        told.append(str(elsewhere.value))
+        told.append(path_on("https://attacker.example", address, title="It"))
+    connections.close()
+    assert "You sent ***!" in told[1]
+    for text in told:
+        shown = html.unescape(html.unescape(unquote(unquote(text))))
+        assert not any(part in shown for part in (token, token[:12], token[-12:])), text
 
 
 # Where the token goes
