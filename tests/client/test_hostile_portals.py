@@ -8,8 +8,10 @@ import io
 import json
 import logging
 import os
+import re
 import resource
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -448,9 +450,52 @@ def test_a_companys_ca_is_taken_from_the_usual_variables(
     assert portal.asked == [], "nothing is sent to whom nobody vouches for"
     monkeypatch.setenv(name, str(tmp_path / "ca.pem"))
     assert client(portal.url).post("/x", doing="ask").status == 200
-    monkeypatch.setenv(name, str(tmp_path / "nowhere.pem"))
-    with pytest.raises(NotSent, match=r"nowhere\.pem"):
+    for wrong, said in (("nowhere.pem", "which does not exist"), ("none.pem", "which holds no certificate")):
+        (tmp_path / "none.pem").write_text("no certificate")
+        monkeypatch.setenv(name, str(tmp_path / wrong))
+        with pytest.raises(NotSent) as told:
+            client(portal.url).post("/x", doing="ask")
+        assert f"{name} names '{tmp_path / wrong}', {said}" in str(told.value)
+        assert "or unset it" in told.value.next_step
+
+
+def test_a_companys_ca_is_taken_from_one_of_several_folders_too(
+    server: Callable[..., Server],
+    client: Callable[..., Transport],
+    tls: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As OpenSSL reads SSL_CERT_DIR."""
+    portal = server(bytes_of(EMPTY), tls)
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    folders = f"{tmp_path / 'one'}{os.pathsep}{tmp_path / 'two'}"
+    for value in (str(tmp_path / "one"), folders):
+        monkeypatch.setenv("SSL_CERT_DIR", value)
+        with pytest.raises(NotSent, match="where no certificate has its hashed name"):
+            client(portal.url).post("/x", doing="ask")
+    command = ["openssl", "x509", "-hash", "-noout", "-in", str(tmp_path / "ca.pem")]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except OSError:
+        pytest.skip("there is no openssl here, which names certificates by their hash")
+    (tmp_path / "two" / f"{done.stdout.strip()}.0").write_bytes((tmp_path / "ca.pem").read_bytes())
+    assert client(portal.url).post("/x", doing="ask").status == 200
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "one"))
+    with pytest.raises(NotSent):
         client(portal.url).post("/x", doing="ask")
+
+
+def test_a_name_that_nobody_knows_and_a_server_without_tls_are_told_apart(
+    server: Callable[..., Server], client: Callable[..., Transport]
+) -> None:
+    with pytest.raises(NotSent) as told:
+        client("https://portal.invalid").get("/x", doing="ask")
+    assert "set HTTPS_PROXY" in told.value.next_step
+    with pytest.raises(NotSent) as told:
+        client(f"https://127.0.0.1:{server(bytes_of(b'no TLS')).port}").get("/x", doing="ask")
+    assert "_ssl.c" not in str(told.value)
 
 
 def test_a_certificate_for_another_host_is_refused(
@@ -527,7 +572,10 @@ def test_a_proxy_that_does_not_let_through_is_told_and_nothing_was_sent(
     with pytest.raises(NotSent) as told:
         client("https://portal.example").post("/x", doing="ask")
     assert in_time(began)
-    assert "proxy" in told.value.next_step
+    assert f"could not be reached at portal.example to ask: the proxy at 127.0.0.1:{proxy.port} (HTTPS_PROXY)" in str(
+        told.value
+    )
+    assert re.search("HTTPS_PROXY|NO_PROXY", told.value.next_step)
     assert "proxy-password" not in str(told.value)
     assert harmless(str(told.value))
     assert TOKEN.encode() not in b"".join(proxy.asked)
@@ -543,6 +591,11 @@ def test_a_proxy_that_is_none_is_told_and_nothing_was_sent(
     with pytest.raises(NotSent) as told:
         client("https://portal.example").post("/x", doing="ask")
     assert "pw-canary" not in str(told.value)
+    assert "HTTPS_PROXY is not the address of a proxy" in str(told.value) or (
+        proxy.startswith("socks")
+        and "HTTPS_PROXY names a SOCKS proxy, which needs the package PySocks" in str(told.value)
+    )
+    assert "HTTPS_PROXY" in told.value.next_step
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])

@@ -112,9 +112,48 @@ def test_a_companys_ca_counts_for_signing_in_too(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     simulator.entra.add(CLIENT, secrets={"canary-secret": None})
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)
     configuration = {**APP, "clientSecret": "canary-secret"}
-    assert "REQUESTS_CA_BUNDLE" in failing(configuration).next_step
+    failure = failing(configuration)
+    assert "login.microsoftonline.com could not be reached: certificate verify failed" in failure.what
+    assert "REQUESTS_CA_BUNDLE" in failure.next_step
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     assert TokenSource(configuration.get, {}).token(PORTAL)
+    (tmp_path / "none.pem").write_text("no certificate")
+    for wrong in (tmp_path / "nowhere.pem", tmp_path / "none.pem"):
+        monkeypatch.setenv("SSL_CERT_FILE", str(wrong))
+        failure = failing(configuration)
+        assert f"login.microsoftonline.com could not be reached: SSL_CERT_FILE names '{wrong}', which" in failure.what
+        assert "Set it to a PEM file" in failure.next_step
+        assert not failure.transient
+
+
+@pytest.mark.parametrize(
+    ("proxy", "said", "transient"),
+    [
+        ("foo://x", "HTTPS_PROXY is not the address of a proxy", False),
+        ("http://user:pw-canary@host:port", "HTTPS_PROXY is not the address of a proxy", False),
+        ("socks5://127.0.0.1:9", "HTTPS_PROXY names a SOCKS proxy, which needs the package PySocks", False),
+        ("http://user:pw-canary@127.0.0.1:9", "the proxy at 127.0.0.1:9 (HTTPS_PROXY) does not let it through", True),
+    ],
+)
+def test_a_proxy_that_hinders_signing_in_is_named(
+    monkeypatch: pytest.MonkeyPatch, proxy: str, said: str, transient: bool
+) -> None:
+    """A setting that is wrong does not pass; a proxy that is down may."""
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    failure = failing({**APP, "clientSecret": "canary-secret"})
+    assert f"login.microsoftonline.com could not be reached: {said}" in failure.what
+    assert "HTTPS_PROXY" in failure.next_step
+    assert "passes by itself" not in str(failure)
+    assert failure.transient is transient
+
+
+def test_an_authority_that_is_none_or_no_sign_in_service_is_named(simulator: Simulator) -> None:
+    configuration = {**APP, "clientSecret": "canary-secret", "disableInstanceDiscovery": "true"}
+    failure = failing({**configuration, "authorityHost": "http://login.example"})
+    assert "authorityHost is no address that begins with https://" in failure.what
+    simulator.faults.add(Fault.model_validate({"kind": "malformed", "path": "*/openid-configuration"}))
+    failure = failing(configuration)
+    assert "what login.microsoftonline.com answered is not what a sign-in service answers" in failure.what

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -364,7 +365,10 @@ def test_an_outage_passes(
     application.faults.add(Fault.model_validate({**fault, "path": path}))
     asking = {"oidcRequestUrl": f"{application.url}/github/idtoken", "oidcRequestToken": "job"}
     failure = failing({**APP, **asking} if path.startswith("/github") else WITH_SECRET)
-    assert said in failure.what.replace("localhost gave no token for GitHub OIDC: it", "the service")
+    told = re.sub(
+        "localhost gave no token for GitHub OIDC: it|localhost|login.microsoftonline.com", "the service", failure.what
+    )
+    assert said in told
     assert failure.transient
 
 
@@ -377,7 +381,7 @@ def test_entras_own_troubles_pass(application: Simulator, code: int) -> None:
 def test_nobody_there_passes(application: Simulator) -> None:
     elsewhere = {"authorityHost": "https://localhost:9", "disableInstanceDiscovery": "true"}
     failure = failing({**WITH_SECRET, **elsewhere})
-    assert (failure.transient, "did not answer" in failure.what) == (True, True)
+    assert (failure.transient, "localhost:9 could not be reached: Connection refused" in failure.what) == (True, True)
 
 
 def test_a_machine_without_an_identity_does_not_pass(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,9 +50,9 @@ def _attempt(sign_in: SignIn, scope: str, worked_before: bool) -> Token | SignIn
         return SignInFailed(f"{doing} needs azure-identity", next_step="Install it: `pip install azure-identity`.")
     statuses: list[int] = []
     secrets = [found.value for key, found in sign_in.found.items() if key in _SECRET]
+    session = BoundedSession()
     try:
         with ExitStack() as stack:
-            session = BoundedSession()
             # A request with an auth of its own does not read .netrc, which would replace our headers.
             session.auth = lambda request: request
             session.hooks["response"] = [_whole]
@@ -71,7 +71,15 @@ def _attempt(sign_in: SignIn, scope: str, worked_before: bool) -> Token | SignIn
         # A setting's own value may be in it, such as a path.
         return SignInFailed(plain(error.what), next_step=error.next_step, transient=error.transient or worked_before)
     except Exception as error:
-        failure = explain(error, doing, secrets=secrets, statuses=statuses, worked_before=worked_before)
+        failure = explain(
+            error,
+            doing,
+            secrets=secrets,
+            statuses=statuses,
+            worked_before=worked_before,
+            asked=session.asked,
+            hindered=session.obstacle,
+        )
         if sign_in.by_default and isinstance(error, CredentialUnavailableError):
             failure.missing, failure.next_step = True, WAYS_IN
         return failure

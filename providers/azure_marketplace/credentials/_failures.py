@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
 from providers.azure_marketplace.errors import SignInFailed
+from providers.azure_marketplace.obstacles import Obstacle
 from providers.azure_marketplace.text import plain
 
 __all__ = ["explain"]
@@ -53,11 +54,14 @@ def explain(
     secrets: Iterable[str] = (),
     statuses: Iterable[int] = (),
     worked_before: bool = False,
+    asked: str = "",
+    hindered: Obstacle | None = None,
 ) -> SignInFailed:
     """The error to raise for an exception of azure-identity, MSAL or the system.
 
     doing: "Signing in by ...". secrets: texts that must not appear. statuses: the HTTP statuses seen.
-    worked_before: this sign-in has given a token, so that a fault without a name is taken to pass.
+    worked_before: this sign-in has given a token, so that a fault without a name is taken to pass. asked: the host
+    that was asked last. hindered: what kept that request from leaving.
     """
     from azure.core.exceptions import IncompleteReadError, ServiceRequestError, ServiceResponseError
     from azure.identity import CredentialUnavailableError
@@ -73,24 +77,39 @@ def explain(
         # It may stand in JSON, which is not for people: up to the next quotation mark.
         words = _words(said[code.start() :].partition('"')[0].replace("\\r\\n", " "), secrets)
         return SignInFailed(f"{doing} failed: {words}", next_step=step, transient=bool(down) or number in _PASSING)
-    if "CERTIFICATE_VERIFY_FAILED" in said:
+    # That nobody answers on the address of a machine's identity means that it has none.
+    here = not isinstance(error, CredentialUnavailableError) or worked_before
+    if hindered and here:
         return SignInFailed(
-            f"{doing} failed: the certificate of the sign-in service is not trusted",
-            next_step="Behind a company's proxy set REQUESTS_CA_BUNDLE to the file with the company's CA.",
-            transient=worked_before,
+            f"{doing} failed: {hindered.host} could not be reached: {_words(hindered.why, secrets)}",
+            next_step=_words(hindered.next_step, secrets),
+            # Whoever waits goes on waiting; whoever begins is told at once of a setting that is wrong.
+            transient=worked_before or not (hindered.of_settings or "certificate" in hindered.why),
         )
     if "is not well-known" in said:
         return SignInFailed(
             f"{doing} failed: Microsoft does not know the host of authorityHost, and nothing was sent to it",
             next_step="If it is your own cloud's, set azuremarketplace:disableInstanceDiscovery to true.",
         )
+    if "is an invalid authority" in said:
+        return SignInFailed(
+            f"{doing} failed: authorityHost is no address that begins with https://, and nothing was sent to it",
+            next_step="Without it, it is https://login.microsoftonline.com, which is right for most.",
+        )
+    whom = asked or "the service"
     if down:
-        return SignInFailed(f"{doing} failed: the service answered {down}", next_step=_LATER, transient=True)
-    # That nobody answers on the address of a machine's identity means that it has none.
-    here = not isinstance(error, CredentialUnavailableError) or worked_before
+        return SignInFailed(f"{doing} failed: {whom} answered {down}", next_step=_LATER, transient=True)
     network = (ServiceRequestError, ServiceResponseError, IncompleteReadError) if here else ()
-    if any(isinstance(link, (*network, subprocess.TimeoutExpired)) for link in chain):
-        return SignInFailed(f"{doing} failed: the service did not answer", next_step=_LATER, transient=True)
+    if any(isinstance(link, subprocess.TimeoutExpired) for link in chain):
+        return SignInFailed(f"{doing} failed: it did not answer in time", next_step=_LATER, transient=True)
+    if any(isinstance(link, network) for link in chain):
+        return SignInFailed(f"{doing} failed: {whom} did not answer", next_step=_LATER, transient=True)
+    if asked and any(isinstance(link, (KeyError, ValueError)) for link in chain):
+        return SignInFailed(
+            f"{doing} failed: what {asked} answered is not what a sign-in service answers",
+            next_step="Check authorityHost, and whether a proxy or a portal for guests answers in its place.",
+            transient=worked_before,
+        )
     words = _words(str(error).partition("{")[0], secrets)  # after that comes an answer, perhaps with a token in it
     return SignInFailed(f"{doing} failed: {words or type(error).__name__}", transient=worked_before)
 
