@@ -31,6 +31,8 @@ _NEXT_STEPS: dict[int, str] = {
     900023: "Set tenantId to the tenant's id: `az account show --query tenantId`.",
     700027: "Add the certificate to the application: `az ad app credential reset --id <clientId> --cert @cert.pem "
     "--append`.",
+    50027: "What was given as a token is none: see what the token file, oidcToken or the pipeline gives.",
+    53003: "Conditional Access keeps this sign-in out: ask the tenant's administrator, or run where it lets one in.",
     700024: "Check this machine's clock. An oidcToken lives minutes; a token file or a request URL gives new ones.",
     70021: "Compare issuer, subject and audience with the application's federated credential, letter by letter.",
     700211: "Compare the issuer with that of the application's federated credential.",
@@ -42,6 +44,21 @@ _NEXT_STEPS: dict[int, str] = {
     50173: "Run `az login` again.",
     700082: "Run `az login` again.",
 }
+# What to do about what azure-identity says, by a part of it.
+_SAID: tuple[tuple[str, str], ...] = (
+    ("Azure CLI not found", "Install it and run `az login`, or sign in another way: docs/signing-in.md."),
+    ("Please run 'az login'", "Run `az login`; in a pipeline sign in by OIDC instead: docs/signing-in.md."),
+    ("output from Azure CLI", "Run `az account get-access-token` by hand, and see what else it says."),
+    ("Azure Developer CLI could not be found", "Install it and run `azd auth login`, or sign in another way."),
+    ("DefaultAzureCredential failed", "Name one way instead, so that its error is told: docs/signing-in.md."),
+    ("azd auth login", "Run `azd auth login`."),
+    ("nvalid tenant", "Set tenantId to the tenant's id: `az account show --query tenantId`."),
+    (
+        "IMDS",
+        "This machine has no managed identity that answers: give it one (`az vm identity assign`), or, where it is no "
+        "Azure machine, unset useMsi (ARM_USE_MSI) and sign in another way: docs/signing-in.md.",
+    ),
+)
 # Those that the same page calls temporary; 50196 is Entra's word for "you ask too often".
 _PASSING = frozenset((50196, 90006, 90012, 90024, 90033, 90055))
 _LATER = "This passes by itself as a rule; try again in some minutes."
@@ -75,7 +92,8 @@ def explain(
         number = int(code[1])
         step = _NEXT_STEPS.get(number, f"See https://login.microsoftonline.com/error?code={number}.")
         # It may stand in JSON, which is not for people: up to the next quotation mark.
-        words = _words(said[code.start() :].partition('"')[0].replace("\\r\\n", " "), secrets)
+        words = re.split(r"\"|'?\s*Content: |'?\s*Command '\[", said[code.start() :])[0]
+        words = _words(words.replace("\\r\\n", " "), secrets)
         return SignInFailed(f"{doing} failed: {words}", next_step=step, transient=bool(down) or number in _PASSING)
     # That nobody answers on the address of a machine's identity means that it has none.
     here = not isinstance(error, CredentialUnavailableError) or worked_before
@@ -111,7 +129,8 @@ def explain(
             transient=worked_before,
         )
     words = _words(str(error).partition("{")[0], secrets)  # after that comes an answer, perhaps with a token in it
-    return SignInFailed(f"{doing} failed: {words or type(error).__name__}", transient=worked_before)
+    step = next((step for part, step in _SAID if part in words), "")
+    return SignInFailed(f"{doing} failed: {words or type(error).__name__}", next_step=step, transient=worked_before)
 
 
 def _words(text: str, secrets: Iterable[str]) -> str:
