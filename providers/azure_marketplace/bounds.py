@@ -22,6 +22,7 @@ import requests
 import urllib3
 
 from providers.azure_marketplace.obstacles import Obstacle, obstacle
+from providers.azure_marketplace.text import plain
 
 __all__ = ["LARGEST_ANSWER", "BoundedSession"]
 
@@ -193,7 +194,7 @@ def _is_several(verify: object) -> bool:
 
 def _host_of(url: str | bytes) -> str:
     try:
-        return urlsplit(url if isinstance(url, str) else url.decode()).hostname or ""
+        return plain(urlsplit(url if isinstance(url, str) else url.decode()).hostname or "", longest=100)
     except ValueError:
         return ""
 

@@ -38,7 +38,7 @@ def obstacle(
 ) -> Obstacle:
     """What kept a request to `address` from leaving. proxy: the one that it was to go through, as it is set."""
     try:
-        host = urlsplit(address).netloc.rpartition("@")[2] or "nowhere"
+        host = plain(urlsplit(address).netloc.rpartition("@")[2], longest=100) or "nowhere"
     except ValueError:
         host = "nowhere"
     errors = list(causes(error))

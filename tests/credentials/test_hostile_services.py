@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import resource
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from providers.azure_marketplace.credentials import TokenSource, _azure
+from providers.azure_marketplace.credentials._tokens import sendable
 from providers.azure_marketplace.errors import SignInFailed
 from simulator import Fault, Simulator
 from simulator.entra import TENANT
@@ -157,3 +159,22 @@ def test_an_authority_that_is_none_or_no_sign_in_service_is_named(simulator: Sim
     simulator.faults.add(Fault.model_validate({"kind": "malformed", "path": "*/openid-configuration"}))
     failure = failing(configuration)
     assert "what login.microsoftonline.com answered is not what a sign-in service answers" in failure.what
+
+
+def test_an_address_that_would_draw_on_the_terminal_is_not_shown_as_it_is() -> None:
+    application = {**APP, "clientSecret": "canary-secret", "disableInstanceDiscovery": "true"}
+    failing({**application, "authorityHost": "\U0005cdc5\U000a726a.example"})
+
+
+@pytest.mark.parametrize("token", [{"a": 1}, ["a"], 7, True])
+def test_what_stands_in_the_place_of_a_token_must_be_text(token: object) -> None:
+    with pytest.raises(SignInFailed, match="is not one word of plain characters"):
+        sendable(token, "managed identity")  # type: ignore[arg-type]
+
+
+def test_entras_token_must_be_text(monkeypatch: pytest.MonkeyPatch, server: Callable[[Say], Server]) -> None:
+    body = json.dumps({"token_type": "Bearer", "expires_in": 3600, "access_token": {"canary": 1}}).encode()
+    machine = server(bytes_of(OK + b"Content-Length: %d\r\n\r\n" % len(body) + body))
+    monkeypatch.setenv("IDENTITY_ENDPOINT", f"{machine.url}/msi/token")
+    monkeypatch.setenv("IDENTITY_HEADER", "header")
+    failing({"useMsi": "true"})
