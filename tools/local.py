@@ -490,9 +490,10 @@ def audit(checkout: Checkout) -> int:
         subprocess.run([sys.executable, "-m", "venv", str(tool)], check=True)
         subprocess.run([str(tool / "bin" / "pip"), "install", "--quiet", PIP_AUDIT], check=True)
     failed = 0
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-dev.txt", "requirements-fuzz.txt"):
         command = [str(tool / "bin" / "pip-audit"), "--requirement", name, "--disable-pip", "--require-hashes"]
-        failed |= _call([*command, *_extra()], checkout, os.environ)
+        # Strict: what an index knows nothing of would be passed over, and all be well.
+        failed |= _call([*command, "--strict", *_extra()], checkout, os.environ)
     return failed
 
 

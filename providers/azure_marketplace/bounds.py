@@ -21,6 +21,9 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
+from providers.azure_marketplace.obstacles import Obstacle, obstacle
+from providers.azure_marketplace.text import plain
+
 __all__ = ["LARGEST_ANSWER", "BoundedSession"]
 
 LARGEST_ANSWER = 12 * 1024 * 1024
@@ -49,17 +52,35 @@ class BoundedSession(requests.Session):
         self.verify = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR") or True
 
     @property
+    def asked(self) -> str:
+        """The host that this thread asked last."""
+        return getattr(self._of_thread, "asked", "")
+
+    @property
+    def obstacle(self) -> Obstacle | None:
+        """What kept this thread's last request from leaving; None where it left."""
+        return getattr(self._of_thread, "obstacle", None)
+
+    @property
     def sent(self) -> bool:
         """Whether this thread's last request had begun to leave: connected, and trusted, before its first byte."""
         return getattr(self._of_thread, "sent", False)
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
-        self._of_thread.sent = False
+        self._of_thread.sent, self._of_thread.obstacle = False, None
+        self._of_thread.asked = _host_of(url)
         if options.get("verify") is True:
             options["verify"] = None  # as if not said, which lets the variables speak
-        if host := _on_this_machine(url):
+        host = _on_this_machine(url)
+        if host:
             options["proxies"] = {"no_proxy": host}
-        return super().request(method, url, *args, **options)
+        try:
+            return super().request(method, url, *args, **options)
+        except Exception as error:
+            if not self.sent:
+                address = url if isinstance(url, str) else url.decode("latin-1")
+                self._of_thread.obstacle = obstacle(error, address, proxy=None if host else _proxy_for(address))
+            raise
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """None: else requests takes in the whole body of a redirect, and breaks on a `Location` that is none."""
@@ -72,6 +93,18 @@ class _Adapter(requests.adapters.HTTPAdapter):
     def __init__(self, leaves: Callable[[], None], **options: Any) -> None:
         self._leaves = leaves
         super().__init__(max_retries=0, **options)
+
+    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
+        host, context = super().build_connection_pool_key_attributes(request, verify, cert)
+        if _is_several(verify):
+            context["ca_cert_dir"] = context.pop("ca_certs", verify)
+        return host, context
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """As OpenSSL does, SSL_CERT_DIR may name several folders: requests takes them for one file."""
+        super().cert_verify(conn, url, True if _is_several(verify) else verify, cert)  # type: ignore[no-untyped-call]
+        if _is_several(verify) and str(url).lower().startswith("https"):
+            conn.ca_certs, conn.ca_cert_dir = None, verify
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)
@@ -151,6 +184,26 @@ class _Measured(io.RawIOBase):
     def close(self) -> None:
         self._raw.close()
         super().close()
+
+
+def _is_several(verify: object) -> bool:
+    if not isinstance(verify, str) or os.pathsep not in verify or os.path.exists(verify):
+        return False
+    return any(os.path.isdir(each) for each in verify.split(os.pathsep))
+
+
+def _host_of(url: str | bytes) -> str:
+    try:
+        return plain(urlsplit(url if isinstance(url, str) else url.decode()).hostname or "", longest=100)
+    except ValueError:
+        return ""
+
+
+def _proxy_for(address: str) -> str | None:
+    try:
+        return requests.utils.select_proxy(address, requests.utils.get_environ_proxies(address))
+    except ValueError:
+        return None
 
 
 def _on_this_machine(url: str | bytes) -> str:

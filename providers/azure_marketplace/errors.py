@@ -149,7 +149,12 @@ class PublishingError(OfferGoLiveError):
 
 
 class NotSent(PublishingError):
-    """The request never reached the API (no connection, no TLS, no address): it may be sent again."""
+    """The request never reached the API (no connection, no TLS, no address): it may be sent again.
+
+    lasting: a setting of this machine's is wrong, so that waiting is of no use.
+    """
+
+    lasting = False
 
 
 class Unanswered(PublishingError):

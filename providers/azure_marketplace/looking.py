@@ -77,7 +77,8 @@ class Lookout:
             except (Unanswered, NotSent, Unreadable, SignInFailed) as error:
                 attempt += 1
                 delay = self.delay(attempt, error)
-                lasting = isinstance(error, SignInFailed) and not error.transient
+                no_weather = isinstance(error, SignInFailed) and not error.transient
+                lasting = no_weather or (isinstance(error, NotSent) and error.lasting)
                 if lasting or self._clock.monotonic() + delay > until:
                     raise
                 self._clock.sleep(delay)

@@ -65,7 +65,7 @@ class Submitter:
                 accepted = self._api.submit(offer, sight.preview)
             except NotSent as error:
                 attempt += 1
-                if self._clock.monotonic() >= give_up_at:
+                if error.lasting or self._clock.monotonic() >= give_up_at:
                     raise
                 self._clock.sleep(self._lookout.delay(attempt, error))
             except Interrupted:

@@ -18,7 +18,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillWorking
 from dataclasses import dataclass, field
@@ -43,6 +43,7 @@ from providers.azure_marketplace.errors import (
     Unreadable,
     UntrustedAddress,
 )
+from providers.azure_marketplace.obstacles import Obstacle, causes, obstacle
 from providers.azure_marketplace.text import plain
 
 __all__ = ["Answer", "Connections", "Token", "Transport", "path_on"]
@@ -261,23 +262,26 @@ class Transport:
                 answer = Answer(self._title, doing, response.status_code, headers, body, broken, bearer.without)
                 reason = bearer.without(response.reason or "")
         except _TRANSPORT_ERRORS as error:
-            failure = self._unanswered(error, doing, timeout, sent=session.sent)
+            failure = self._unanswered(error, doing, timeout, sent=session.sent, hindered=session.obstacle)
         else:
             if 200 <= answer.status < 300:
                 return answer
             raise self._refusal(answer, reason)
         raise failure  # outside `except`: its context would hold the request, token and all
 
-    def _unanswered(self, error: Exception, doing: str, timeout: float, *, sent: bool) -> NotSent | Unanswered:
-        why = plain(_innermost(error), longest=200)
+    def _unanswered(
+        self, error: Exception, doing: str, timeout: float, *, sent: bool, hindered: Obstacle | None
+    ) -> NotSent | Unanswered:
         host = urlsplit(self._endpoint).netloc
         if not sent:
-            return NotSent(
-                f"{self._title} could not be reached at {host} to {doing}: {why}",
-                next_step="Check the network, the proxy and the configured endpoint.",
+            hindered = hindered or obstacle(error, self._endpoint)
+            failure = NotSent(
+                f"{self._title} could not be reached at {host} to {doing}: {hindered.why}",
+                next_step=hindered.next_step,
             )
-        if isinstance(error, requests.Timeout):
-            why = f"no answer within {timeout:g} s"
+            failure.lasting = hindered.of_settings
+            return failure
+        why = f"no answer within {timeout:g} s" if isinstance(error, requests.Timeout) else obstacle(error, host).why
         return Unanswered(f"{self._title} at {host} was asked to {doing} and did not answer: {why}")
 
     def _refusal(self, answer: Answer, reason: str) -> Refused | Unanswered | UntrustedAddress:
@@ -326,12 +330,32 @@ class _Bearer(requests.auth.AuthBase):
         return None if other._token == self._token else other
 
     def without(self, said: str) -> str:
-        """What came back, less the token: some servers and proxies quote what they were sent, above all in errors."""
-        return said.replace(self._token, "***") if len(self._token) >= 8 else said
+        """What came back, less the token: some servers and proxies quote what they were sent, above all in errors.
+
+        Cut short too, and in the spellings of addresses and of pages: it would be shown, or kept in a state as part of
+        an address.
+        """
+        if len(self._token) < 8:
+            return said
+        return _spelt(self._token).sub("***", said.replace(self._token, "***"))
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request
+
+
+def _spelt(token: str) -> re.Pattern[str]:
+    """The token with any of its characters written as an address or a page may write them, time and again.
+
+    Its beginning, and whatever of its characters follow: a pattern of all of a long token takes long to make.
+    """
+
+    def spellings(code: str, number: str) -> str:
+        return rf"%(?:25){{0,3}}{code}|&(?:amp;){{0,3}}#(?:x0*{code}|0*{number});?"
+
+    begins = "".join(rf"(?:{re.escape(each)}|{spellings(f'{ord(each):02x}', str(ord(each)))})" for each in token[:16])
+    goes_on = rf"(?:[{re.escape(''.join(sorted(set(token))))}]|{spellings('[0-9a-f]{2}', '[0-9]{2,3}')})*"
+    return re.compile(begins + (goes_on if len(token) > 16 else ""), re.IGNORECASE)
 
 
 # requests wraps most of what urllib3, http.client and the socket raise, but not all of it.
@@ -358,38 +382,9 @@ def _bounded(response: requests.Response) -> tuple[bytes, str]:
             if len(taken) > LARGEST_BODY:
                 return b"", f"its answer is larger than {LARGEST_BODY >> 20} MiB"
     except _TRANSPORT_ERRORS as error:
-        endless = any(isinstance(cause, TimeoutError) for cause in _causes(error))
+        endless = any(isinstance(cause, TimeoutError) for cause in causes(error))
         return b"", "its answer did not end" if endless else "its answer broke off"
     return bytes(taken), ""
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and what it wraps: requests and urllib3 keep causes in `args` and `reason` as well."""
-    todo: list[BaseException] = [error]
-    seen: set[int] = set()
-    while todo:
-        cause = todo.pop()
-        if id(cause) in seen:
-            continue
-        seen.add(id(cause))
-        yield cause
-        wrapped = (cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args)
-        todo.extend(item for item in wrapped if isinstance(item, BaseException))
-
-
-def _innermost(error: BaseException) -> str:
-    """The last cause that says something: "Connection refused" rather than three layers of wrapping."""
-    said = [
-        cause.strerror or str(cause)
-        for cause in _causes(error)
-        if isinstance(cause, OSError) and not isinstance(cause, requests.RequestException)
-    ]
-    if words := next((words for words in reversed(said) if words), ""):
-        return words
-    garbled = (http.client.HTTPException, urllib3.exceptions.ProtocolError, requests.exceptions.InvalidHeader)
-    if any(isinstance(cause, garbled) for cause in _causes(error)):
-        return "what came back is not HTTP"
-    return type(error).__name__
 
 
 def _words(answer: Answer) -> str:

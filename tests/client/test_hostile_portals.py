@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import gzip
+import html
 import io
 import json
 import logging
 import os
+import re
 import resource
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 import trustme
@@ -30,7 +34,7 @@ from providers.azure_marketplace.errors import (
 from providers.azure_marketplace.going_live import GoingLive
 from providers.azure_marketplace.publishing import OfferKey, Status
 from providers.azure_marketplace.request import Request
-from providers.azure_marketplace.transport import Connections, Transport, path_on
+from providers.azure_marketplace.transport import Answer, Connections, Transport, path_on
 from simulator import Simulator
 from tests.client.hostile import Say, Server, bytes_of, tunnel
 
@@ -262,6 +266,51 @@ def test_a_server_that_quotes_what_it_was_sent_is_not_quoted(
     assert TOKEN not in str(told.value)
 
 
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "of an address": lambda text: "".join(f"%{ord(each):02X}" for each in text),
+    "of an address, twice": lambda text: "".join(f"%25{ord(each):02x}" for each in text),
+    "of an address in part": lambda text: text[:3] + f"%{ord(text[3]):02x}" + text[4:],
+    "of an address at its end": lambda text: text[:-1] + f"%{ord(text[-1]):02x}",
+    "of a page": lambda text: "".join(f"&#{ord(each)};" for each in text),
+    "of a page, in hex": lambda text: "".join(f"&#x{ord(each):X};" for each in text),
+}
+
+
+@pytest.mark.parametrize("token", [TOKEN, "eyJ0eXAiOiJKV1QiLCJhbGciOi." + "c4n-aRy_" * 200], ids=["short", "long"])
+@pytest.mark.parametrize("spell", SPELLINGS.values(), ids=SPELLINGS)
+def test_a_token_that_is_quoted_in_another_spelling_is_not_quoted_on(
+    server: Callable[..., Server], spell: Callable[[str], str], token: str
+) -> None:
+    """In an address it would be kept in the state, in words it would be shown."""
+    quoted = spell(token)
+    address = f"https://attacker.example/{quoted}/x?y={quoted}"
+    body = json.dumps({"message": f"<p>You sent {quoted}!</p>", "nextLink": address}).encode()
+    head = f"Location: {address}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    connections = Connections(timeout=TIMEOUT, cancelled=threading.Event, user_agent="OfferGoLive/test")
+
+    def asked(status: bytes) -> Answer:
+        endpoint = server(bytes_of(b"HTTP/1.1 " + status + b"\r\n" + head + body)).url
+        return Transport(connections, title="The portal", endpoint=endpoint, token=lambda _: token).get("/x", doing="x")
+
+    told = []
+    for status in (b"302 Found", b"403 No"):
+        with pytest.raises(PublishingError) as refused:
+            asked(status)
+        told.append(str(refused.value))
+    answer = asked(b"200 OK")
+    for address in (answer.headers["Location"], answer.json()["nextLink"]):
+        with pytest.raises(UntrustedAddress) as elsewhere:
+            path_on("https://portal.example", address, title="It")
+        told.append(str(elsewhere.value))
+        told.append(path_on("https://attacker.example", address, title="It"))
+    connections.close()
+    assert "You sent ***!" in told[1]
+    for text in told:
+        shown = html.unescape(html.unescape(unquote(unquote(text))))
+        assert not any(part in shown for part in (token, token[:12], token[-12:])), text
+
+
 # Where the token goes
 
 OTHER_PLACES = [
@@ -411,9 +460,52 @@ def test_a_companys_ca_is_taken_from_the_usual_variables(
     assert portal.asked == [], "nothing is sent to whom nobody vouches for"
     monkeypatch.setenv(name, str(tmp_path / "ca.pem"))
     assert client(portal.url).post("/x", doing="ask").status == 200
-    monkeypatch.setenv(name, str(tmp_path / "nowhere.pem"))
-    with pytest.raises(NotSent, match=r"nowhere\.pem"):
+    for wrong, said in (("nowhere.pem", "which does not exist"), ("none.pem", "which holds no certificate")):
+        (tmp_path / "none.pem").write_text("no certificate")
+        monkeypatch.setenv(name, str(tmp_path / wrong))
+        with pytest.raises(NotSent) as told:
+            client(portal.url).post("/x", doing="ask")
+        assert f"{name} names '{tmp_path / wrong}', {said}" in str(told.value)
+        assert "or unset it" in told.value.next_step
+
+
+def test_a_companys_ca_is_taken_from_one_of_several_folders_too(
+    server: Callable[..., Server],
+    client: Callable[..., Transport],
+    tls: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As OpenSSL reads SSL_CERT_DIR."""
+    portal = server(bytes_of(EMPTY), tls)
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    folders = f"{tmp_path / 'one'}{os.pathsep}{tmp_path / 'two'}"
+    for value in (str(tmp_path / "one"), folders):
+        monkeypatch.setenv("SSL_CERT_DIR", value)
+        with pytest.raises(NotSent, match="where no certificate has its hashed name"):
+            client(portal.url).post("/x", doing="ask")
+    command = ["openssl", "x509", "-hash", "-noout", "-in", str(tmp_path / "ca.pem")]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except OSError:
+        pytest.skip("there is no openssl here, which names certificates by their hash")
+    (tmp_path / "two" / f"{done.stdout.strip()}.0").write_bytes((tmp_path / "ca.pem").read_bytes())
+    assert client(portal.url).post("/x", doing="ask").status == 200
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "one"))
+    with pytest.raises(NotSent):
         client(portal.url).post("/x", doing="ask")
+
+
+def test_a_name_that_nobody_knows_and_a_server_without_tls_are_told_apart(
+    server: Callable[..., Server], client: Callable[..., Transport]
+) -> None:
+    with pytest.raises(NotSent) as told:
+        client("https://portal.invalid").get("/x", doing="ask")
+    assert "set HTTPS_PROXY" in told.value.next_step
+    with pytest.raises(NotSent) as told:
+        client(f"https://127.0.0.1:{server(bytes_of(b'no TLS')).port}").get("/x", doing="ask")
+    assert "_ssl.c" not in str(told.value)
 
 
 def test_a_certificate_for_another_host_is_refused(
@@ -490,7 +582,10 @@ def test_a_proxy_that_does_not_let_through_is_told_and_nothing_was_sent(
     with pytest.raises(NotSent) as told:
         client("https://portal.example").post("/x", doing="ask")
     assert in_time(began)
-    assert "proxy" in told.value.next_step
+    assert f"could not be reached at portal.example to ask: the proxy at 127.0.0.1:{proxy.port} (HTTPS_PROXY)" in str(
+        told.value
+    )
+    assert re.search("HTTPS_PROXY|NO_PROXY", told.value.next_step)
     assert "proxy-password" not in str(told.value)
     assert harmless(str(told.value))
     assert TOKEN.encode() not in b"".join(proxy.asked)
@@ -506,6 +601,12 @@ def test_a_proxy_that_is_none_is_told_and_nothing_was_sent(
     with pytest.raises(NotSent) as told:
         client("https://portal.example").post("/x", doing="ask")
     assert "pw-canary" not in str(told.value)
+    assert "HTTPS_PROXY is not the address of a proxy" in str(told.value) or (
+        proxy.startswith("socks")
+        and "HTTPS_PROXY names a SOCKS proxy, which needs the package PySocks" in str(told.value)
+    )
+    assert "HTTPS_PROXY" in told.value.next_step
+    assert told.value.lasting, "nobody need wait for it to mend itself"
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import resource
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from providers.azure_marketplace.credentials import TokenSource, _azure
+from providers.azure_marketplace.credentials._tokens import sendable
 from providers.azure_marketplace.errors import SignInFailed
 from simulator import Fault, Simulator
 from simulator.entra import TENANT
@@ -112,9 +114,67 @@ def test_a_companys_ca_counts_for_signing_in_too(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     simulator.entra.add(CLIENT, secrets={"canary-secret": None})
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)
     configuration = {**APP, "clientSecret": "canary-secret"}
-    assert "REQUESTS_CA_BUNDLE" in failing(configuration).next_step
+    failure = failing(configuration)
+    assert "login.microsoftonline.com could not be reached: certificate verify failed" in failure.what
+    assert "REQUESTS_CA_BUNDLE" in failure.next_step
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     assert TokenSource(configuration.get, {}).token(PORTAL)
+    (tmp_path / "none.pem").write_text("no certificate")
+    for wrong in (tmp_path / "nowhere.pem", tmp_path / "none.pem"):
+        monkeypatch.setenv("SSL_CERT_FILE", str(wrong))
+        failure = failing(configuration)
+        assert f"login.microsoftonline.com could not be reached: SSL_CERT_FILE names '{wrong}', which" in failure.what
+        assert "Set it to a PEM file" in failure.next_step
+        assert not failure.transient
+
+
+@pytest.mark.parametrize(
+    ("proxy", "said", "transient"),
+    [
+        ("foo://x", "HTTPS_PROXY is not the address of a proxy", False),
+        ("http://user:pw-canary@host:port", "HTTPS_PROXY is not the address of a proxy", False),
+        ("socks5://127.0.0.1:9", "HTTPS_PROXY names a SOCKS proxy, which needs the package PySocks", False),
+        ("http://user:pw-canary@127.0.0.1:9", "the proxy at 127.0.0.1:9 (HTTPS_PROXY) does not let it through", True),
+    ],
+)
+def test_a_proxy_that_hinders_signing_in_is_named(
+    monkeypatch: pytest.MonkeyPatch, proxy: str, said: str, transient: bool
+) -> None:
+    """A setting that is wrong does not pass; a proxy that is down may."""
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    failure = failing({**APP, "clientSecret": "canary-secret"})
+    assert f"login.microsoftonline.com could not be reached: {said}" in failure.what
+    assert "HTTPS_PROXY" in failure.next_step
+    assert "passes by itself" not in str(failure)
+    assert failure.transient is transient
+
+
+def test_an_authority_that_is_none_or_no_sign_in_service_is_named(simulator: Simulator) -> None:
+    configuration = {**APP, "clientSecret": "canary-secret", "disableInstanceDiscovery": "true"}
+    failure = failing({**configuration, "authorityHost": "http://login.example"})
+    assert "authorityHost is no address that begins with https://" in failure.what
+    simulator.faults.add(Fault.model_validate({"kind": "malformed", "path": "*/openid-configuration"}))
+    failure = failing(configuration)
+    assert "what login.microsoftonline.com answered is not what a sign-in service answers" in failure.what
+
+
+def test_an_address_that_would_draw_on_the_terminal_is_not_shown_as_it_is() -> None:
+    application = {**APP, "clientSecret": "canary-secret", "disableInstanceDiscovery": "true"}
+    failing({**application, "authorityHost": "\U0005cdc5\U000a726a.example"})
+
+
+@pytest.mark.parametrize("token", [{"a": 1}, ["a"], 7, True])
+def test_what_stands_in_the_place_of_a_token_must_be_text(token: object) -> None:
+    with pytest.raises(SignInFailed, match="is not one word of plain characters"):
+        sendable(token, "managed identity")  # type: ignore[arg-type]
+
+
+def test_entras_token_must_be_text(monkeypatch: pytest.MonkeyPatch, server: Callable[[Say], Server]) -> None:
+    body = json.dumps({"token_type": "Bearer", "expires_in": 3600, "access_token": {"canary": 1}}).encode()
+    machine = server(bytes_of(OK + b"Content-Length: %d\r\n\r\n" % len(body) + body))
+    monkeypatch.setenv("IDENTITY_ENDPOINT", f"{machine.url}/msi/token")
+    monkeypatch.setenv("IDENTITY_HEADER", "header")
+    failing({"useMsi": "true"})

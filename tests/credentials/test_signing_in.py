@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -283,7 +284,7 @@ def test_an_application_that_was_never_added_to_partner_center_is_forbidden(
         ({"clientSecret": "canary-expired"}, 7000222, "az ad app credential reset"),
         ({"clientSecret": SECRET, "clientId": "object-id"}, 700016, "not an object ID"),
         ({"clientSecret": SECRET, "tenantId": "other"}, 90002, "az account show"),
-        ({"oidcToken": "not.a.jwt"}, 50027, "error?code=50027"),
+        ({"oidcToken": "not.a.jwt"}, 50027, "see what the token file"),
     ],
 )
 def test_entras_refusals_are_told_with_what_to_do(
@@ -364,7 +365,10 @@ def test_an_outage_passes(
     application.faults.add(Fault.model_validate({**fault, "path": path}))
     asking = {"oidcRequestUrl": f"{application.url}/github/idtoken", "oidcRequestToken": "job"}
     failure = failing({**APP, **asking} if path.startswith("/github") else WITH_SECRET)
-    assert said in failure.what.replace("localhost gave no token for GitHub OIDC: it", "the service")
+    told = re.sub(
+        "localhost gave no token for GitHub OIDC: it|localhost|login.microsoftonline.com", "the service", failure.what
+    )
+    assert said in told
     assert failure.transient
 
 
@@ -377,7 +381,7 @@ def test_entras_own_troubles_pass(application: Simulator, code: int) -> None:
 def test_nobody_there_passes(application: Simulator) -> None:
     elsewhere = {"authorityHost": "https://localhost:9", "disableInstanceDiscovery": "true"}
     failure = failing({**WITH_SECRET, **elsewhere})
-    assert (failure.transient, "did not answer" in failure.what) == (True, True)
+    assert (failure.transient, "localhost:9 could not be reached: Connection refused" in failure.what) == (True, True)
 
 
 def test_a_machine_without_an_identity_does_not_pass(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -490,3 +494,55 @@ def test_azure_identity_is_imported_for_a_fetch_only(application: Simulator, mac
     )
     output = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True).stdout
     assert json.loads(output) == []
+
+
+@pytest.mark.parametrize(
+    ("script", "said", "step"),
+    [
+        (None, "Azure CLI not found on path", "Install it and run `az login`"),
+        ("echo \"ERROR: Please run 'az login' to setup account.\" >&2; exit 1", "az login", "sign in by OIDC instead"),
+        ("echo nonsense", "Unexpected output", "Run `az account get-access-token` by hand"),
+        ("echo 'ERROR: AADSTS50076: You must use it.' >&2; exit 1", "AADSTS50076: You must use it", "`az login` again"),
+    ],
+    ids=["not installed", "nobody signed in", "other words", "a second factor"],
+)
+def test_what_is_wrong_with_the_command_line_comes_with_what_to_do(
+    program: Callable[[str, str], None], script: str | None, said: str, step: str
+) -> None:
+    if script:
+        program("az", script)
+    failure = failing({"useCli": "true"})
+    assert said in failure.what
+    assert step in failure.next_step
+    assert "Command '" not in failure.what, "its arguments are of no use"
+
+
+@pytest.mark.parametrize("key", ["oidcTokenFilePath", "clientCertificatePath"])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, key: str) -> None:
+    for path, why in ((tmp_path / "nowhere", "No such file or directory"), (tmp_path, "Is a directory")):
+        failure = failing({**APP, key: str(path)})
+        assert f"{path} cannot be " in failure.what
+        assert why in failure.what
+        assert "[Errno" not in failure.what
+        assert failure.next_step
+
+
+def test_a_token_file_with_something_else_in_it(application: Simulator, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("junk")
+    failure = failing({**APP, "oidcTokenFilePath": str(tmp_path / "token")})
+    assert "AADSTS50027" in failure.what
+    assert "Content" not in failure.what
+    assert "see what the token file" in failure.next_step
+    assert "az account show" in failing({**WITH_SECRET, "tenantId": "con toso"}).next_step
+    application.entra.refuse_next(53003)
+    assert "Conditional Access" in failing(WITH_SECRET).next_step
+
+
+def test_a_machine_without_an_identity_is_told_as_such_and_not_as_a_matter_of_the_network(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:9")
+    for way, step in (("useMsi", "unset useMsi (ARM_USE_MSI)"), ("useDefaultAzureCredential", "Name one way instead")):
+        failure = failing({way: "true"})
+        assert step in failure.next_step
+        assert not failure.transient

@@ -1,4 +1,5 @@
-"""Every way to sign in, good and bad, on the real engine at its highest log level: no marked secret is written.
+"""Every way to sign in and every API, good and bad, on the real engine at its highest log level: no marked secret is
+written.
 
 Searched: what the engine prints and logs (`-v=9`, `--logflow`), its event log and its log of every call to the host
 (PULUMI_DEBUG_GRPC), the state, Pulumi's home and the project, what Python's loggers say at DEBUG in the program and in
@@ -11,22 +12,23 @@ from __future__ import annotations
 import base64
 import json
 import os
-import secrets
-import threading
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 import trustme
 
 from simulator import Fault, Simulator
 from simulator.entra import TENANT, Federated, Job
+from simulator.world import Api
 from tests.credentials.certificates import Certificate
+from tests.engine.birds import SPELLINGS, Birds, Exchange, Mirror, watched
 from tests.engine.conftest import Project, Result
 from tests.engine.portal import declare, offer
-from tools import processes
+from tools.local import ENDPOINTS
 
 CLIENT = "aaaaaaaa-0000-0000-0000-000000000001"
 LOUD = ("-v=9", "--logtostderr", "--logflow")
@@ -38,48 +40,6 @@ logging.basicConfig(
     format="%(name)s %(levelname)s %(message)s %(args)s",
 )
 """
-
-
-def mark(what: str) -> str:
-    return f"CANARY{what}{secrets.token_hex(12)}"
-
-
-class Birds:
-    """The marked secrets, and the search for them in all forms in which they may hide."""
-
-    def __init__(self) -> None:
-        self.known: dict[str, str] = {}
-        self.arguments: set[str] = set()
-
-    def new(self, what: str) -> str:
-        self.known[what] = mark(what)
-        return self.known[what]
-
-    def forms(self) -> dict[bytes, str]:
-        found: dict[bytes, str] = {}
-        for what, secret in list(self.known.items()):
-            raw = secret.encode()
-            found[raw[:60]] = what
-            found[quote(secret, safe="").encode()[:60]] = f"{what}, quoted"
-            found[raw.hex().encode()[:60]] = f"{what}, as hex"
-            for shift in range(3):  # base64 of something that holds it, at any place
-                whole = base64.b64encode(b"x" * shift + raw)
-                found[whole[4 if shift else 0 : 44]] = f"{what}, in base64"
-        return found
-
-    def seen_in(self, folder: Path, *, also: str = "") -> list[str]:
-        forms = self.forms()
-        seen = [
-            f"{what} in an argument"
-            for text in [*self.arguments, also]
-            for form, what in forms.items()
-            if form in text.encode()
-        ]
-        for path in folder.rglob("*"):
-            if path.is_file() and not path.is_symlink():
-                content = path.read_bytes()
-                seen += [f"{what} in {path.relative_to(folder)}" for form, what in forms.items() if form in content]
-        return seen
 
 
 @pytest.fixture
@@ -141,6 +101,103 @@ def machine(project: Project, portal: Simulator, given: Path) -> Project:
     (given / ".netrc").write_text("machine localhost login canary password canary\n")
     (given / ".netrc").chmod(0o600)
     return project
+
+
+PRODUCTS: dict[Api, str] = {
+    "cloudPartnerPortal": "cccccccc-0000-4000-8000-000000000001",
+    "productIngestion": "cccccccc-0000-4000-8000-000000000002",
+    "partnerCenter": "cccccccc-0000-4000-8000-000000000003",
+}
+SHOWN = (
+    *("message", "messageHtml", "displayText", "uri", "code", "description", "title", "stepName", "friendlyName"),
+    *("estimatedTimeFrame", "resourceName", "alias", "version", "status", "substate", "jobStatus", "jobResult"),
+)
+"""What may be shown of an answer."""
+
+
+ENGINES_OWN = {"Run", "GetDeploymentInfo", "CheckConfig", "Configure"}
+"""The calls by which the engine hands the configuration on."""
+
+
+def as_it_is(_: Exchange) -> None: ...
+
+
+def in_words(exchange: Exchange, *, names: tuple[str, ...] = SHOWN[:9]) -> None:
+    """Quoted in all that is shown, and beside it."""
+
+    spellings: list[Callable[[str], str]] = [str, *SPELLINGS.values()]
+
+    def quote_in(said: dict[str, Any]) -> None:
+        for number, name in enumerate(names):
+            if isinstance(said.get(name), str):
+                said[name] += " " + spellings[number % len(spellings)](exchange.token)
+        said["quoted"] = exchange.token
+
+    exchange.rewrite(quote_in)
+    exchange.reason = exchange.token
+    exchange.headers["X-Echo"] = exchange.quoted
+    exchange.headers["X-Ms-Correlation-Request-Id"] = exchange.token[:90]
+
+
+def in_ids(exchange: Exchange) -> None:
+    """Quoted in what a go-live is recorded by: the address of its operation, the id of its job or submission."""
+    for name in ("Location", "Operation-Location"):
+        if name in exchange.headers:
+            path, _, query = exchange.headers[name].partition("?")
+            exchange.headers[name] = f"{path}/{exchange.encoded}?{query}&x={exchange.encoded}"
+    if exchange.method == "POST":
+        exchange.rewrite(
+            lambda said: said.update(
+                {n: said[n] + exchange.token for n in ("jobId", "id") if isinstance(said.get(n), str)}
+            )
+        )
+
+
+def three_legs(attacker: str) -> dict[str, tuple[tuple[str, ...], Callable[[Exchange], None], str, bool | None, str]]:
+    """The command, the twist, how go-lives end, whether the command fails (None: either), and what is told of each."""
+    up, preview = ("up", "--yes", "--skip-preview", "--continue-on-error"), ("preview",)
+
+    def posts(twist: Callable[[Exchange], None]) -> Callable[[Exchange], None]:
+        return lambda each: twist(each) if each.method == "POST" else None
+
+    def pages(host: str) -> Callable[[Exchange], None]:
+        def named(exchange: Exchange) -> None:
+            following = f"{host}/x/{exchange.encoded}?t={exchange.token}"
+            exchange.rewrite(
+                lambda said: said.update({"nextLink": following, "@nextLink": following}) if "value" in said else None
+            )
+            for name in ("Location", "Operation-Location"):
+                if name in exchange.headers:
+                    exchange.headers[name] = following
+
+        return named
+
+    def broken(exchange: Exchange) -> None:
+        exchange.body = b'{"value": [{"id": "' + exchange.quoted.encode()
+
+    def status(number: int, location: str = "") -> Callable[[Exchange], None]:
+        return lambda each: each.refuse(number, location=location and f"{location}/{each.encoded}?t={each.token}")
+
+    refresh = ("refresh", "--yes", "--skip-preview")
+    return {
+        "a preview": (preview, in_words, "succeeded", False, "preview holds version"),
+        "all is well": (up, in_words, "succeeded", False, "submitted to go live"),
+        "a refresh": (refresh, in_words, "succeeded", False, ""),
+        "a go-live that fails": (up, in_words, "failed", True, "failed"),
+        "words that nobody knows": (up, partial(in_words, names=SHOWN), "succeeded", None, ""),
+        "ids": (up, in_ids, "succeeded", None, ""),
+        "a redirect of a go-live": (up, posts(status(307, attacker)), "succeeded", True, "not followed"),
+        "a redirect of a preview": (preview, status(302, attacker), "succeeded", False, "not followed"),
+        "pages on another host": (up, pages(attacker), "succeeded", True, "another host|submitted"),
+        "pages on this host": (up, pages(""), "succeeded", None, ""),
+        "not signed in": (preview, status(401), "succeeded", False, "Sign in anew"),
+        "not allowed": (up, status(403), "succeeded", True, "refused"),
+        "not found": (up, status(404), "succeeded", True, "."),
+        "out of order": (up, posts(status(500)), "succeeded", True, "."),
+        "broken": (up, broken, "succeeded", True, "not JSON"),
+        "a refresh that is not allowed": (refresh, status(403), "succeeded", None, ""),
+        "the end": (("destroy", "--yes", "--skip-preview"), as_it_is, "succeeded", False, ""),
+    }
 
 
 Leg = tuple[dict[str, str], dict[str, Any] | None, str]
@@ -244,6 +301,56 @@ def test_no_secret_is_written_anywhere(machine: Project, portal: Simulator, bird
     assert birds.seen_in(folder, also="\n".join(sent)) == []
 
 
+def test_no_token_that_any_of_the_three_apis_quotes_is_written_anywhere(
+    machine: Project, portal: Simulator, birds: Birds, given: Path
+) -> None:
+    """The same for all three APIs, and each that quotes its token back in whatever it says, wherever it can."""
+    secret = birds.new("secret")
+    portal.entra.add(CLIENT, secrets={secret: None})
+    machine.environment |= {"ARM_CLIENT_ID": CLIENT, "ARM_TENANT_ID": TENANT, "ARM_CLIENT_SECRET": secret}
+    behaviour = {"mode": "at once", "location_header": "both"}
+    machine.environment["AZUREMARKETPLACE_PREFLIGHT"] = "warn"
+    for api, product in PRODUCTS.items():
+        portal.add_offer("contoso", api, preview=7, production=6, api=api, product_id=product, **behaviour)
+    certificate = (given / "cert.pem", given / "key.pem")
+    with (
+        Mirror(portal.url, given / "ca.pem", certificate) as mirror,
+        Mirror(portal.url, given / "ca.pem", certificate) as attacker,
+    ):
+        attacker.twist = lambda each: attacked.append(each.path)
+        attacked: list[str] = []
+        for name, path in ENDPOINTS.items():
+            machine.environment[f"AZUREMARKETPLACE_{name}"] = mirror.url + path
+        told: dict[str, str] = {}
+        for number, (name, (command, twist, ending, fails, words)) in enumerate(three_legs(attacker.url).items()):
+            with portal.simulation.lock:
+                for api in PRODUCTS:
+                    portal.world.publish("contoso", api)
+                    found = portal.world.offer("contoso", api)
+                    found.behaviour = found.behaviour.changed({"ends": ending})
+            mirror.twist, mirror.struck = twist, 0
+            arguments = {"triggers": {"number": str(number)}, "timeout": None if fails is False else "3s"}
+            declare(machine, **{api: offer(api, api=api, **arguments) for api in PRODUCTS})
+            done = watched(machine, birds, *command, *LOUD)
+            told[name] = "\n".join(done.messages())
+            every = done.messages()
+            about = {api: [each for each in every if f"contoso/{api}" in each] for api in PRODUCTS}
+            said = {api: "\n".join([*each, *done.messages(api)]) for api, each in about.items()}
+            assert fails in (None, done.code != 0), (name, said)
+            assert all(re.search(words, each) for each in said.values()), (name, said)
+            assert "Traceback" not in told[name], name
+            assert mirror.struck or twist is as_it_is, name
+        assert attacked == [], "nobody else is asked"
+
+    folder = machine.folder.parent
+    assert "Configure" in (folder / "grpc.json").read_text()
+    assert len(portal.entra.issued) >= 3, "each API has a token of its own"
+    agents = {each.headers.get("user-agent", "") for each in portal.requests.find(path="*contoso*")}
+    assert any(agent.startswith("OfferGoLive") for agent in agents)
+    sent = [json.dumps([each.path, each.query, each.headers]) for each in portal.requests.find()]
+    assert birds.seen_in(folder, also="\n".join(sent)) == []
+
+
 def test_the_search_finds_what_is_there(birds: Birds, tmp_path: Path) -> None:
     secret = birds.new("secret")
     for number, text in enumerate(
@@ -284,6 +391,25 @@ def test_a_secret_in_the_configuration_stays_in_it(machine: Project, portal: Sim
     assert birds.seen_in(machine.folder.parent) == []
 
 
+def test_at_the_highest_level_the_engine_alone_writes_what_is_configured(
+    machine: Project, portal: Simulator, birds: Birds
+) -> None:
+    """The one exception that there is, as docs/signing-in.md and SECURITY.md tell it."""
+    portal.add_offer("contoso", "vm", preview=7, mode="at once")
+    secret = birds.new("secret")
+    portal.entra.add(CLIENT, secrets={secret: None})
+    declare(machine, vm=offer()).configure({"azuremarketplace:clientId": CLIENT, "azuremarketplace:tenantId": TENANT})
+    set_secret(machine, "azuremarketplace:clientSecret", secret)
+    done = watched(machine, birds, *("up", "--yes", "--skip-preview"), *LOUD)
+    assert done.code == 0, done.messages(severity="error")
+    folder = machine.folder.parent
+    assert {where.rpartition(" ")[2] for where in birds.seen_in(folder)} <= {"run-2.err", "grpc.json"}
+    told = [line for line in done.text.splitlines() if secret in line]
+    assert all("Marshaling property for RPC[Provider" in line and "].Configure()" in line for line in told), told
+    calls = (json.loads(line) for line in (folder / "grpc.json").read_text().splitlines() if secret in line)
+    assert {call["method"].rpartition("/")[2] for call in calls} <= ENGINES_OWN
+
+
 def set_secret(project: Project, key: str, value: str) -> None:
     """Given on standard input, as a person should."""
     import subprocess
@@ -293,22 +419,3 @@ def set_secret(project: Project, key: str, value: str) -> None:
         command, cwd=project.folder, env=project.full_environment(), input=value, text=True, check=False
     )
     assert done.returncode == 0
-
-
-def watched(project: Project, birds: Birds, *command: str) -> Result:
-    """The command's end; the arguments of all its processes are noted meanwhile."""
-    run = project.start(*command)
-    ended = threading.Event()
-
-    def look() -> None:
-        while not ended.wait(0.05):
-            for pid in project.processes():
-                birds.arguments.add(processes.command_line(pid) or "")
-
-    looking = threading.Thread(target=look, daemon=True)
-    looking.start()
-    try:
-        return run.wait()
-    finally:
-        ended.set()
-        looking.join()

@@ -62,8 +62,13 @@ MEMBERS = sorted(
     }
 )
 """Whatever a client reads of an answer."""
+GUID = "aaaaaaaa-0000-0000-0000-000000000001"
 OPERATIONS = ["1", "contoso$vm$1$preview", "/x?y=z", "products/1/submissions/2", "submission/1/2", "submission/1/2#3"]
-WORDS = ["not started", "running", "completed", "failed", "canceled", "goLive", "publish", "production", "staging"]
+WORDS = [
+    *("not started", "running", "completed", "failed", "canceled", "goLive", "publish", "production", "staging"),
+    *("notStarted", "inProgress", "succeeded", "live", "preview", "draft"),
+    *("InProgress", "Published", "ReadyToPublish", "Publishing", "PreProcess", "Certification", "Failed"),
+]
 DATES = st.sampled_from(
     ["2026-11-26T10:00:00.1234567Z", "2026-11-26T10:00:00", "9999-12-31T23:59:59-14:00", "0001-01-01"]
 )
@@ -88,29 +93,34 @@ STEPS = st.lists(
     ),
     max_size=3,
 )
-PORTAL = said(
-    {
-        **{member: st.one_of(texts(), st.integers(), st.lists(texts(), max_size=2)) for member in MEMBERS},
-        "status": st.one_of(st.sampled_from(WORDS), texts()),
-        "submissionState": st.sampled_from(WORDS),
-        "submissionType": st.sampled_from(WORDS),
-        "slot": st.sampled_from(WORDS),
-        "id": st.one_of(
-            st.sampled_from(["1", "contoso$vm$1$preview", "product/1", "submission/1/2"]),
-            texts(),
-            texts().map(lambda text: f"submission/{text}/7"),
-        ),
-        "target": st.fixed_dictionaries({"targetType": st.sampled_from(["live", "preview"])}),
-        "version": st.one_of(st.integers(), st.sampled_from([7, "7", 7.0, 10**400]), texts()),
-        "offerVersion": st.one_of(st.integers(), texts()),
-        "changedTime": st.one_of(DATES, texts()),
-        "messages": MESSAGES,
-        "steps": STEPS,
-        "liveLinks": LINKS,
-        "previewLinks": LINKS,
-        "error": st.fixed_dictionaries({}, optional={"code": texts(), "message": texts(), "details": MESSAGES}),
-        "value": st.lists(st.none()),
-    }
+SPOKEN: dict[str, st.SearchStrategy[Any]] = {
+    **{member: st.one_of(texts(), st.integers(), st.lists(texts(), max_size=2)) for member in MEMBERS},
+    **dict.fromkeys(
+        ("status", "result", "state", "substate", "jobStatus", "jobResult"), st.one_of(st.sampled_from(WORDS), texts())
+    ),
+    "submissionState": st.sampled_from(WORDS),
+    "submissionType": st.sampled_from(WORDS),
+    "slot": st.sampled_from(WORDS),
+    "id": st.one_of(
+        st.sampled_from(["1", "2", "contoso$vm$1$preview", f"product/{GUID}", f"submission/{GUID}/2"]),
+        texts(),
+        texts().map(lambda text: f"submission/{text}/7"),
+    ),
+    "target": st.fixed_dictionaries({"targetType": st.sampled_from(["live", "preview"])}),
+    "version": st.one_of(st.integers(), st.sampled_from([7, "7", 7.0, 10**400]), texts()),
+    "offerVersion": st.one_of(st.integers(), texts()),
+    "changedTime": st.one_of(DATES, texts()),
+    "messages": MESSAGES,
+    "steps": STEPS,
+    "liveLinks": LINKS,
+    "previewLinks": LINKS,
+    "error": st.fixed_dictionaries({}, optional={"code": texts(), "message": texts(), "details": MESSAGES}),
+}
+ENTRY = st.fixed_dictionaries({}, optional=SPOKEN)
+NEXT = st.one_of(texts(), st.sampled_from([f"{HOST}/x?page=2", "/x?page=3", "https://attacker.example/x"]))
+PORTAL = st.one_of(
+    said({**SPOKEN, "value": st.lists(ENTRY, max_size=3)}),
+    st.fixed_dictionaries({"value": st.lists(ENTRY, max_size=3)}, optional={"nextLink": NEXT, "@nextLink": NEXT}),
 )
 ANSWERS = answers(PORTAL)
 
@@ -131,7 +141,6 @@ def told_well(error: OfferGoLiveError, longest: int = 5000) -> None:
     assert "canary" not in str(error) + repr(error)
 
 
-GUID = "aaaaaaaa-0000-0000-0000-000000000001"
 LOOKED_UP = {
     "/product?": {"value": [{"id": f"product/{GUID}", "type": "x", "identity": {"externalId": "vm"}}]},
     "/products?": {"value": [{"id": GUID, "externalIDs": [{"type": "AzureOfferId", "value": "vm"}]}]},
@@ -226,21 +235,23 @@ def test_bodies_that_need_not_be_json(client: Any, status: int, body: bytes) -> 
     client=st.sampled_from(CLIENTS),
     script=st.lists(ANSWERS, min_size=1, max_size=8),
     pin=st.sampled_from([None, "7"]),
-    recorded=st.sampled_from(
-        [None, {"status": "running", "operation_id": "1", "submitted_at": "2026-01-01T00:00:00Z"}]
-    ),
+    recorded=st.sampled_from([None, *OPERATIONS]),
+    known=st.booleans(),
 )
-def test_a_launch_ends_whatever_is_answered(client: Any, script: list[bytes], pin: str | None, recorded: Any) -> None:
+def test_a_launch_ends_whatever_is_answered(
+    client: Any, script: list[bytes], pin: str | None, recorded: str | None, known: bool
+) -> None:
     count, clock, seen = iter(range(10**9)), FakeClock(), Observed()
     posts = []
 
-    def say(method: str, _address: str) -> bytes:
+    def say(method: str, address: str) -> bytes:
         posts.append(method == "POST")
         assert len(posts) < 100_000, "it asks for ever"
-        return script[next(count) % len(script)]
+        return (known and known_offer(address)) or script[next(count) % len(script)]
 
     rule = GoingLive(client(transport(say)), clock, seen, schedule=Schedule(5.0, 300.0))
-    launch = Launch.from_outputs(recorded) if recorded else None
+    running = {"status": "running", "operation_id": recorded, "submitted_at": "2026-01-01T00:00:00Z"}
+    launch = Launch.from_outputs(running) if recorded else None
     try:
         launch = rule.bring_about(Request(OFFER, pin), launch, deadline=clock.monotonic() + 12 * 3600.0)
         told = ""

@@ -273,6 +273,19 @@ def test_a_portal_that_cannot_be_reached_is_said_so() -> None:
     assert isinstance(stack.up(), NotSent)
 
 
+def test_a_setting_that_is_wrong_is_told_at_once() -> None:
+    stack, _, api, clock = stack_on()
+
+    def preview(_: OfferKey) -> Slot | None:
+        error = NotSent("HTTPS_PROXY is not the address of a proxy")
+        error.lasting = True
+        raise error
+
+    api.preview = preview  # type: ignore[method-assign]
+    assert isinstance(stack.up(), NotSent)
+    assert clock.seconds < 5
+
+
 def test_nothing_is_sent_again_while_the_list_cannot_be_read() -> None:
     stack, world, api, _ = stack_on(seconds=0)
     api.faults.submits = ["after"]

@@ -57,6 +57,7 @@ class Wire:
     asked: list[tuple[str, str]] = field(default_factory=list)
     timeout: float = 20.0
     sent: bool = False  # as a `BoundedSession` knows it: the last request began to leave
+    obstacle: None = None  # what kept it from leaving
 
     def run(self, request: Callable[[Any], Any], *, reads: bool) -> Any:
         return request(self)

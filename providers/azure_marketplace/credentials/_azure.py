@@ -30,6 +30,7 @@ __all__ = ["fetch"]
 
 _CONNECT, _READ = 10, 30  # seconds for one request; nothing is retried here, since those sleeps cannot be cancelled
 _SECRET = frozenset(("clientSecret", "clientCertificatePassword", "oidcToken", "oidcRequestToken"))
+_OF_MACHINES = (Method.MANAGED_IDENTITY, Method.DEFAULT_AZURE_CREDENTIAL)
 _PROGRAM = 30  # seconds; azure-identity's 10 are too few for `az` on a busy runner
 
 
@@ -50,9 +51,9 @@ def _attempt(sign_in: SignIn, scope: str, worked_before: bool) -> Token | SignIn
         return SignInFailed(f"{doing} needs azure-identity", next_step="Install it: `pip install azure-identity`.")
     statuses: list[int] = []
     secrets = [found.value for key, found in sign_in.found.items() if key in _SECRET]
+    session = BoundedSession()
     try:
         with ExitStack() as stack:
-            session = BoundedSession()
             # A request with an auth of its own does not read .netrc, which would replace our headers.
             session.auth = lambda request: request
             session.hooks["response"] = [_whole]
@@ -71,7 +72,16 @@ def _attempt(sign_in: SignIn, scope: str, worked_before: bool) -> Token | SignIn
         # A setting's own value may be in it, such as a path.
         return SignInFailed(plain(error.what), next_step=error.next_step, transient=error.transient or worked_before)
     except Exception as error:
-        failure = explain(error, doing, secrets=secrets, statuses=statuses, worked_before=worked_before)
+        failure = explain(
+            error,
+            doing,
+            secrets=secrets,
+            statuses=statuses,
+            worked_before=worked_before,
+            asked=session.asked,
+            # That a machine has no identity shows in its address, which leads nowhere.
+            hindered=None if sign_in.method in _OF_MACHINES else session.obstacle,
+        )
         if sign_in.by_default and isinstance(error, CredentialUnavailableError):
             failure.missing, failure.next_step = True, WAYS_IN
         return failure
@@ -101,15 +111,16 @@ def _credential(sign_in: SignIn, options: dict[str, Any], secrets: list[str]) ->
         path, password = _path(sign_in, "clientCertificatePath"), sign_in.value("clientCertificatePassword")
         try:
             return identity.CertificateCredential(tenant, client, str(path), password=password or None, **entra)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OSError) as error:
+            why = getattr(error, "strerror", None) or str(error)
             raise SignInFailed(
-                f"The certificate {path} cannot be used: {plain(str(error), longest=200)}",
+                f"The certificate {path} cannot be used: {plain(why, longest=200)}",
                 next_step="It must be a PEM or PFX file with its RSA private key, and clientCertificatePassword the "
                 "password of that file.",
             ) from None
     asked: Callable[[], str] = {
         Method.OIDC_TOKEN: lambda: sign_in.value("oidcToken"),
-        Method.OIDC_TOKEN_FILE: lambda: _path(sign_in, "oidcTokenFilePath").read_text("utf-8").strip(),
+        Method.OIDC_TOKEN_FILE: lambda: _token_of_file(sign_in),
         Method.OIDC_REQUEST: lambda: _assertion_of_github(sign_in, options["transport"]),
         Method.AZURE_PIPELINES: lambda: _assertion_of_pipelines(sign_in, options["transport"]),
     }[method]
@@ -130,6 +141,19 @@ def _path(sign_in: SignIn, key: str) -> Path:
             next_step="Write the certificate with its key, or the token, to a file, and set the file's path.",
         )
     return Path(sign_in.value(key)).expanduser()
+
+
+def _token_of_file(sign_in: SignIn) -> str:
+    path = _path(sign_in, "oidcTokenFilePath")
+    try:
+        return path.read_text("utf-8").strip()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise SignInFailed(
+            f"The token file {path} cannot be read: {plain(why, longest=200)}",
+            next_step=f"See that {sign_in.found['oidcTokenFilePath'].source} names the file that the cluster or the "
+            "pipeline writes.",
+        ) from None
 
 
 def _assertion_of_github(sign_in: SignIn, transport: RequestsTransport) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
 from providers.azure_marketplace.errors import SignInFailed
+from providers.azure_marketplace.obstacles import Obstacle
 from providers.azure_marketplace.text import plain
 
 __all__ = ["explain"]
@@ -30,6 +31,8 @@ _NEXT_STEPS: dict[int, str] = {
     900023: "Set tenantId to the tenant's id: `az account show --query tenantId`.",
     700027: "Add the certificate to the application: `az ad app credential reset --id <clientId> --cert @cert.pem "
     "--append`.",
+    50027: "What was given as a token is none: see what the token file, oidcToken or the pipeline gives.",
+    53003: "Conditional Access keeps this sign-in out: ask the tenant's administrator, or run where it lets one in.",
     700024: "Check this machine's clock. An oidcToken lives minutes; a token file or a request URL gives new ones.",
     70021: "Compare issuer, subject and audience with the application's federated credential, letter by letter.",
     700211: "Compare the issuer with that of the application's federated credential.",
@@ -41,6 +44,21 @@ _NEXT_STEPS: dict[int, str] = {
     50173: "Run `az login` again.",
     700082: "Run `az login` again.",
 }
+# What to do about what azure-identity says, by a part of it.
+_SAID: tuple[tuple[str, str], ...] = (
+    ("Azure CLI not found", "Install it and run `az login`, or sign in another way: docs/signing-in.md."),
+    ("Please run 'az login'", "Run `az login`; in a pipeline sign in by OIDC instead: docs/signing-in.md."),
+    ("output from Azure CLI", "Run `az account get-access-token` by hand, and see what else it says."),
+    ("Azure Developer CLI could not be found", "Install it and run `azd auth login`, or sign in another way."),
+    ("DefaultAzureCredential failed", "Name one way instead, so that its error is told: docs/signing-in.md."),
+    ("azd auth login", "Run `azd auth login`."),
+    ("nvalid tenant", "Set tenantId to the tenant's id: `az account show --query tenantId`."),
+    (
+        "IMDS",
+        "This machine has no managed identity that answers: give it one (`az vm identity assign`), or, where it is no "
+        "Azure machine, unset useMsi (ARM_USE_MSI) and sign in another way: docs/signing-in.md.",
+    ),
+)
 # Those that the same page calls temporary; 50196 is Entra's word for "you ask too often".
 _PASSING = frozenset((50196, 90006, 90012, 90024, 90033, 90055))
 _LATER = "This passes by itself as a rule; try again in some minutes."
@@ -53,11 +71,14 @@ def explain(
     secrets: Iterable[str] = (),
     statuses: Iterable[int] = (),
     worked_before: bool = False,
+    asked: str = "",
+    hindered: Obstacle | None = None,
 ) -> SignInFailed:
     """The error to raise for an exception of azure-identity, MSAL or the system.
 
     doing: "Signing in by ...". secrets: texts that must not appear. statuses: the HTTP statuses seen.
-    worked_before: this sign-in has given a token, so that a fault without a name is taken to pass.
+    worked_before: this sign-in has given a token, so that a fault without a name is taken to pass. asked: the host
+    that was asked last. hindered: what kept that request from leaving.
     """
     from azure.core.exceptions import IncompleteReadError, ServiceRequestError, ServiceResponseError
     from azure.identity import CredentialUnavailableError
@@ -71,28 +92,45 @@ def explain(
         number = int(code[1])
         step = _NEXT_STEPS.get(number, f"See https://login.microsoftonline.com/error?code={number}.")
         # It may stand in JSON, which is not for people: up to the next quotation mark.
-        words = _words(said[code.start() :].partition('"')[0].replace("\\r\\n", " "), secrets)
+        words = re.split(r"\"|'?\s*Content: |'?\s*Command '\[", said[code.start() :])[0]
+        words = _words(words.replace("\\r\\n", " "), secrets)
         return SignInFailed(f"{doing} failed: {words}", next_step=step, transient=bool(down) or number in _PASSING)
-    if "CERTIFICATE_VERIFY_FAILED" in said:
+    # That nobody answers on the address of a machine's identity means that it has none.
+    here = not isinstance(error, CredentialUnavailableError) or worked_before
+    if hindered and here:
         return SignInFailed(
-            f"{doing} failed: the certificate of the sign-in service is not trusted",
-            next_step="Behind a company's proxy set REQUESTS_CA_BUNDLE to the file with the company's CA.",
-            transient=worked_before,
+            f"{doing} failed: {hindered.host} could not be reached: {_words(hindered.why, secrets)}",
+            next_step=_words(hindered.next_step, secrets),
+            # Whoever waits goes on waiting; whoever begins is told at once of a setting that is wrong.
+            transient=worked_before or not (hindered.of_settings or "certificate" in hindered.why),
         )
     if "is not well-known" in said:
         return SignInFailed(
             f"{doing} failed: Microsoft does not know the host of authorityHost, and nothing was sent to it",
             next_step="If it is your own cloud's, set azuremarketplace:disableInstanceDiscovery to true.",
         )
+    if "is an invalid authority" in said:
+        return SignInFailed(
+            f"{doing} failed: authorityHost is no address that begins with https://, and nothing was sent to it",
+            next_step="Without it, it is https://login.microsoftonline.com, which is right for most.",
+        )
+    whom = asked or "the service"
     if down:
-        return SignInFailed(f"{doing} failed: the service answered {down}", next_step=_LATER, transient=True)
-    # That nobody answers on the address of a machine's identity means that it has none.
-    here = not isinstance(error, CredentialUnavailableError) or worked_before
+        return SignInFailed(f"{doing} failed: {whom} answered {down}", next_step=_LATER, transient=True)
     network = (ServiceRequestError, ServiceResponseError, IncompleteReadError) if here else ()
-    if any(isinstance(link, (*network, subprocess.TimeoutExpired)) for link in chain):
-        return SignInFailed(f"{doing} failed: the service did not answer", next_step=_LATER, transient=True)
+    if any(isinstance(link, subprocess.TimeoutExpired) for link in chain):
+        return SignInFailed(f"{doing} failed: it did not answer in time", next_step=_LATER, transient=True)
+    if any(isinstance(link, network) for link in chain):
+        return SignInFailed(f"{doing} failed: {whom} did not answer", next_step=_LATER, transient=True)
+    if asked and any(isinstance(link, (KeyError, ValueError)) for link in chain):
+        return SignInFailed(
+            f"{doing} failed: what {asked} answered is not what a sign-in service answers",
+            next_step="Check authorityHost, and whether a proxy or a portal for guests answers in its place.",
+            transient=worked_before,
+        )
     words = _words(str(error).partition("{")[0], secrets)  # after that comes an answer, perhaps with a token in it
-    return SignInFailed(f"{doing} failed: {words or type(error).__name__}", transient=worked_before)
+    step = next((step for part, step in _SAID if part in words), "")
+    return SignInFailed(f"{doing} failed: {words or type(error).__name__}", next_step=step, transient=worked_before)
 
 
 def _words(text: str, secrets: Iterable[str]) -> str:

@@ -185,9 +185,10 @@ class TokenSource:
 def sendable(token: str, source: str) -> str:
     """`token`, if it can stand in an HTTP header; else `SignInFailed`, which does not show it.
 
-    A line break would add headers to the request, and libraries quote a header that they refuse.
+    A line break would add headers to the request, and libraries quote a header that they refuse. MSAL hands on whatever
+    JSON stands in the token's place.
     """
-    if token and all("!" <= character <= "~" for character in token):
+    if token and isinstance(token, str) and all("!" <= character <= "~" for character in token):
         return token
     raise SignInFailed(
         f"The token from {source} is {'not one word of plain characters' if token else 'empty'}",
