@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import ssl
 import threading
@@ -57,14 +58,24 @@ class Server:
         with contextlib.suppress(OSError), connection:
             secured = self._context.wrap_socket(connection, server_side=True) if self._context else connection
             with secured:
-                heard = b""
-                while b"\r\n\r\n" not in heard:
-                    more = secured.recv(65536)
-                    if not more:
-                        break
-                    heard += more
-                self.asked.append(heard)
+                self.asked.append(_request_from(secured))
                 self._say(secured)
+
+
+def _request_from(connection: socket.socket) -> bytes:
+    """All of it, its body too: a connection that is closed with bytes unread is reset, and what was said is lost."""
+    heard = b""
+    while b"\r\n\r\n" not in heard:
+        more = connection.recv(65536)
+        if not more:
+            return heard
+        heard += more
+    head, _, body = heard.partition(b"\r\n\r\n")
+    length = re.search(rb"^content-length: *(\d+)", head, re.IGNORECASE | re.MULTILINE)
+    missing = (int(length[1]) if length else 0) - len(body)
+    while missing > 0 and (more := connection.recv(65536)):
+        heard, missing = heard + more, missing - len(more)
+    return heard
 
 
 def tunnel(port: int) -> Say:

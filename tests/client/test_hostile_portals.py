@@ -40,7 +40,7 @@ from tests.client.hostile import Say, Server, bytes_of, tunnel
 
 TOKEN = "canary-token"
 OK = b"HTTP/1.1 200 OK\r\n"
-EMPTY = OK + b"Content-Length: 2\r\n\r\n{}"
+EMPTY = OK + b"Connection: close\r\nContent-Length: 2\r\n\r\n{}"  # a server that closes unsaid is asked too late
 FOUND = b"HTTP/1.1 302 Found\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 TIMEOUT = 0.5

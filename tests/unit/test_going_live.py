@@ -281,7 +281,7 @@ def test_a_setting_that_is_wrong_is_told_at_once() -> None:
         error.lasting = True
         raise error
 
-    api.preview = preview  # type: ignore[method-assign]
+    api.preview = preview  # type: ignore[method-assign,assignment]
     assert isinstance(stack.up(), NotSent)
     assert clock.seconds < 5
 
