@@ -58,7 +58,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as e:
         sock.close()
         reason = e.strerror if isinstance(e, OSError) else "it is not between 0 and 65535"
-        raise ScenarioError(f"Port {port} of {host} cannot be used: {reason}.") from e
+        raise ScenarioError(f"Port {port} of {host} cannot be used: {reason}. Name another by --port; 0 is any.") from e
     return sock
 
 

@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from providers.azure_marketplace.launch import Launch
+    from providers.azure_marketplace.publishing import Operation
 
 __all__ = [
     "Conflict",
@@ -193,7 +194,9 @@ class WrongApi(Refused):
 
 
 class Conflict(Refused):
-    """409: something else runs on the offer."""
+    """409: something else runs on the offer. operation: the go-live that was seen to be in the way, if one was."""
+
+    operation: Operation | None = None
 
 
 class Unreadable(PublishingError):
@@ -230,8 +233,10 @@ class LaunchError(OfferGoLiveError):
 class LaunchRefused(LaunchError):
     """The offer cannot go live as asked. Nothing was submitted. about: the input that it is about."""
 
-    def __init__(self, what: str, *, next_step: str = "", about: str = "offer_id") -> None:
-        super().__init__(what, next_step=next_step)
+    def __init__(
+        self, what: str, *, next_step: str = "", about: str = "offer_id", launch: Launch | None = None
+    ) -> None:
+        super().__init__(what, next_step=next_step, launch=launch)
         self.about = about
 
 

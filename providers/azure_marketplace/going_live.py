@@ -21,7 +21,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NoReturn
 
 from providers.azure_marketplace.clock import Clock
@@ -62,11 +62,15 @@ RECENT = timedelta(minutes=10)
 
 
 class Turn:
-    """One offer's. submitted: what this process submitted last, which a list that lags behind does not show yet."""
+    """One offer's. submitted: what this process submitted last, which a list that lags behind does not show yet.
+
+    unanswered_at: when it last sent one whose answer is not known.
+    """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.submitted: Launch | None = None
+        self.unanswered_at: datetime | None = None
 
 
 class Turns:
@@ -198,7 +202,9 @@ class GoingLive:
         if sight.preview is None and sight.live is None:
             exists = self._lookout.patiently(lambda: self._api.offer_exists(offer), deadline)
             if not exists:
-                return None
+                # What was submitted is not to be forgotten because nothing can be found for a moment.
+                unfinished = recorded.operation_id is not None and not recorded.status.ended
+                return recorded if unfinished else None
         if self._is_foreign(recorded, moved=moved):
             return self._renumbered(recorded, sight) if recorded.status.ended else recorded
         launch = replace(recorded, live_version=sight.live_version, preview_version=sight.preview_version)
@@ -231,18 +237,21 @@ class GoingLive:
 
     def _taken_up(self, request: Request, recorded: Launch | None, deadline: float) -> Launch | _Past:
         """The launch that answers the request, or that goes on; else what is known from before."""
-        left_behind: Launch | None = None
         if recorded and self._is_foreign(recorded, moved=request.moved):
             if not request.changed and stands(recorded, request.pin):
                 return self._moved(request, recorded, deadline)
-            left_behind = None if recorded.status.ended else recorded
-            recorded = replace(recorded, operation_id=None) if recorded.status.ended else None
-        if recorded is None:
+            if recorded.status.ended:
+                return _Past(replace(recorded, operation_id=None))
+            left_behind = recorded if recorded.operation_id or recorded.unanswered_at else None
             return _Past(None, left_behind)
+        if recorded is None:
+            return _Past(None)
         if recorded.operation_id and not recorded.status.ended:
             return self._resumed(request, recorded, deadline)
         if request.changed:
             return _Past(recorded)
+        if recorded.status is Status.RUNNING:
+            return _Past(recorded, in_the_way=self._submitter.nameless(request.offer, recorded))
         if stands(recorded, request.pin):
             return recorded
         if recorded.adopted and recorded.status is Status.SUCCEEDED:
@@ -325,6 +334,8 @@ class GoingLive:
                 )
             self._clock.sleep(0.1)
         try:
+            if turn.unanswered_at:
+                recorded = replace(recorded or Launch(Status.NOT_STARTED), unanswered_at=turn.unanswered_at)
             sight = self._look_before_sending(request.offer, deadline)
             refused = isinstance(in_the_way, RefusedAfterwards)
             if refused or self._suspicious(request, recorded, sight):
@@ -367,8 +378,12 @@ class GoingLive:
             if earlier and _is_unseen(earlier, recorded, sight) and not self._is_foreign(earlier):
                 self._observer.note(f"{request.offer} was submitted by another resource of this program: adopted.")
                 return replace(earlier, adopted=True), False
-            launch, fresh = self._submitter.submit(request.offer, recorded, sight, deadline)
-            turn.submitted = launch
+            try:
+                launch, fresh = self._submitter.submit(request.offer, recorded, sight, deadline)
+            except LaunchUnknown as error:
+                turn.unanswered_at = error.launch.unanswered_at if error.launch else None
+                raise
+            turn.submitted, turn.unanswered_at = launch, None
             return launch, fresh
         finally:
             turn.lock.release()
@@ -473,6 +488,13 @@ class GoingLive:
 
     def _refuse_overtaken(self, offer: OfferKey, sight: Sight, later: Operation) -> NoReturn:
         known = later.kind is not Kind.UNKNOWN
+        if known and sight.preview and sight.preview.spent:
+            raise LaunchRefused(
+                f"{offer} has nothing in preview that could go live (version {sight.preview_version} is live): "
+                f"{self._became_of(offer, later)}. Nothing was submitted",
+                next_step="Publish to preview, and wait until the preview is ready; or set offer_version to "
+                f"{sight.preview_version} if what is live is what is wanted.",
+            )
         mend = (
             "Publish it to preview, and wait until the preview is ready" if known else "See in the portal what that is"
         )
@@ -533,7 +555,8 @@ class GoingLive:
         if newest is None or not newest.status.ended:
             return None
         covered = covers(newest, sight)
-        if recorded is None or not (recorded.operation_id or recorded.finished_at):
+        nameless = recorded is not None and recorded.status is Status.RUNNING and recorded.submitted_at
+        if recorded is None or not (recorded.operation_id or recorded.finished_at or nameless):
             # Nothing to compare it with: last year's launch looks the same, unless it took this very preview live.
             return newest if newest.status is Status.SUCCEEDED and covered else None
         return newest if covered is not False else None
@@ -589,6 +612,7 @@ class GoingLive:
             return launch
         if launch.adopted and not self._is_wanted(request.pin, launch, sight):
             return None
+        self._refuse_another(request, launch, sight)
         return replace(
             launch,
             adopted=False,
@@ -596,6 +620,23 @@ class GoingLive:
             preview_version=sight.preview_version,
             confirmed_live_version=_confirmed(request.pin, launch, sight),
             unanswered_at=None,
+        )
+
+    def _refuse_another(self, request: Request, launch: Launch, sight: Sight) -> None:
+        """Raise where another version than the pinned one went live, as the operation and both slots say alike.
+
+        An API that takes no version along takes live what stands in preview when the request comes in.
+        """
+        operation = next((item for item in sight.operations if same(item.id, launch.operation_id)), None)
+        pin, went = request.pin, operation.version if operation else None
+        if pin is None or went in (None, pin) or not went == sight.live_version == sight.preview_version:
+            return
+        raise LaunchRefused(
+            f"{request.offer} is pinned to version {pin}, but version {went} went live (operation "
+            f"{launch.operation_id}): it was published to preview just before the go-live began",
+            next_step=f"Publish version {pin} to preview again, or set offer_version to {went} if that may stay.",
+            about="offer_version",
+            launch=replace(launch, adopted=True, live_version=went, preview_version=went),
         )
 
     def _is_wanted(self, pin: str | None, launch: Launch, sight: Sight) -> bool:
@@ -617,7 +658,8 @@ class GoingLive:
         while True:
             sight = self._lookout.look(offer, self._clock.monotonic() + self._limits.patience)
             shown = not launch.adopted or any(same(item.id, launch.operation_id) for item in sight.operations)
-            if (shown and not sight.lags_behind(launch) and not sight.cut_short) or self._clock.monotonic() >= until:
+            behind = sight.lags_behind(launch) or sight.lacks(launch) or sight.cut_short
+            if (shown and not behind) or self._clock.monotonic() >= until:
                 return sight
             attempt += 1
             self._clock.sleep(backoff(attempt, chance=self._clock.chance(), longest=5.0))
@@ -678,8 +720,9 @@ def _confirmed(pin: str | None, launch: Launch, sight: Sight) -> str | None:
     launch: with what was live before. A slot that lags behind, taken at its word, would look like drift afterwards.
     """
     live = sight.live
-    if sight.from_one_answer:  # and that shows the end of the launch too
-        return sight.live_version
+    if sight.from_one_answer:
+        # It lags behind as a whole, or not at all.
+        return None if sight.lags_behind(launch) or sight.lacks(launch) else sight.live_version
     if live is None or live.version in (pin, None, launch.confirmed_live_version):
         return sight.live_version
     if live.version != launch.live_version:

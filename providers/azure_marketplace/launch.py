@@ -44,6 +44,11 @@ class Launch:
     through: str | None = None
     unanswered_at: datetime | None = None
 
+    @property
+    def is_of_before(self) -> bool:
+        """Whether another go-live was sent after it, whose answer is not known."""
+        return self.unanswered_at is not None and self.operation_id is not None
+
     def seen(self, operation: Operation, now: datetime) -> Launch:
         """With what its operation was seen to be. now: where the API tells neither a date nor its own clock."""
         ended = operation.status.ended

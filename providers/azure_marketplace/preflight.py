@@ -45,6 +45,16 @@ def outstanding(
         _version(known) if known else "nothing known" for known in (recorded.preview_version, recorded.live_version)
     )
     last_read = f" When it was last read, preview held {held}, and {live} was live."
+    if recorded.unanswered_at or recorded.status is Status.NOT_STARTED:
+        sent = (
+            f"was sent at {iso(recorded.unanswered_at)}, and not answered"
+            if recorded.unanswered_at
+            else "did not begin"
+        )
+        return (
+            f"{offer}: the last go-live {sent}. The offer is to be looked up, and what is going live adopted; where "
+            f"nothing is, what is in preview is to be submitted.{last_read}"
+        )
     if not recorded.status.ended:
         since = f", submitted {iso(recorded.submitted_at)}" if recorded.submitted_at else ""
         then = " What is asked for now comes after it." if changed else ""

@@ -146,15 +146,16 @@ class OfferGoLiveProvider(ResourceProvider):
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         self._doing = True
         old, inputs = _given(_olds), normalised(_given(_news))
-        triggered = _differ(old, inputs, "triggers")
         recorded = Launch.from_outputs(_olds)
+        # The recorded launch does not answer a request that was sent after it, and not answered.
+        triggered = _differ(old, inputs, "triggers") or (recorded is not None and recorded.is_of_before)
         request = self._request(
             inputs,
             changed=triggered or _differ(old, inputs, "offer_version"),
             triggered=triggered,
             moved=recorded is not None and self._moved(recorded, old, inputs),
         )
-        launch = self._bring_about(inputs, recorded, request, old)
+        launch = self._bring_about(inputs, recorded, request)
         return UpdateResult(self._outputs(inputs, launch))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
@@ -180,19 +181,15 @@ class OfferGoLiveProvider(ResourceProvider):
         recorded = Launch.from_outputs(_props)
         running = recorded is not None and recorded.operation_id and not recorded.status.ended
         goes_on = " Its go-live, which is still running, goes on." if running else ""
+        if recorded and recorded.unanswered_at:
+            goes_on = " A go-live of it was sent, and not answered: where it has begun, it goes on."
         dynamic_host.current_call().log(
             f"{_id} leaves this stack, and what is live stays live: the API knows no way back.{goes_on} "
             "To stop selling it, do so in Partner Center.",
             "info",
         )
 
-    def _bring_about(
-        self,
-        inputs: Mapping[str, Any],
-        recorded: Launch | None,
-        request: Request,
-        old: Mapping[str, Any] | None = None,
-    ) -> Launch:
+    def _bring_about(self, inputs: Mapping[str, Any], recorded: Launch | None, request: Request) -> Launch:
         try:
             rule, clock = self._rule(inputs)
             timeout = dynamic_host.current_call().timeout or DAY
@@ -200,10 +197,8 @@ class OfferGoLiveProvider(ResourceProvider):
         except LaunchError as error:
             if error.launch is None:
                 raise dynamic_host.Failed(str(error)) from None
-            # What was sent without an answer may have begun or not: the record is still of what was asked for before.
-            answered = inputs if old is None or error.launch.unanswered_at is None else old
             raise dynamic_host.Incomplete(
-                str(request.offer), self._outputs(answered, error.launch), [str(error)], inputs=dict(answered)
+                str(request.offer), self._outputs(inputs, error.launch), [str(error)], inputs=dict(inputs)
             ) from None
         except Interrupted:
             raise dynamic_host.Failed(

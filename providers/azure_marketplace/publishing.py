@@ -157,13 +157,15 @@ class Overview:
 class Accepted:
     """A go-live that the API accepted.
 
-    operation_id: None where the answer named no operation; it must then be looked up.
+    operation_id: None where the answer named no operation; it must then be looked up. unnamed: why there is none, as
+    the beginning of a sentence; empty where the answer just does not tell.
     at: the API's own clock (UTC), from the answer's Date; None where it gave none.
     """
 
     operation_id: str | None
     at: datetime | None = None
     retry_after: float | None = None
+    unnamed: str = ""
 
 
 class PublishingApi(Protocol):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from providers.azure_marketplace.clock import is_out_of_patience
-from providers.azure_marketplace.errors import NotFound, NotSent, Unanswered, Unreadable
+from providers.azure_marketplace.errors import Interrupted, NotFound, NotSent, Unanswered, Unreadable
 from providers.azure_marketplace.publishing import OfferKey, Operation, Overview, Slot
 from providers.azure_marketplace.tolerant import folded
 from providers.azure_marketplace.transport import Answer, Transport, path_on
@@ -128,5 +128,7 @@ def before_sending(read: Callable[[], T]) -> T:
     """A read on the way to a submission: whatever became of it, nothing was submitted."""
     try:
         return read()
+    except Interrupted:
+        raise NotSent("The run was cancelled before anything was sent") from None
     except (Unanswered, Unreadable) as error:
         raise NotSent(error.what, retry_after=error.retry_after, next_step=error.next_step) from error

@@ -125,6 +125,9 @@ def newer(recorded: Launch | None, go_lives: Sequence[Operation]) -> Sequence[Op
     for index, operation in enumerate(go_lives):
         if is_recorded(operation, recorded):
             return go_lives[:index]
+    if recorded.operation_id is None and recorded.status is Status.RUNNING:
+        # Accepted without a name: it is the first that came after that.
+        return since(recorded.submitted_at, go_lives)
     if recorded.operation_id is None:
         return since(recorded.finished_at, go_lives) if recorded.finished_at else go_lives
     # The recorded one may stand in the list under another name (`$`-separated ids against GUIDs): of those that
@@ -181,7 +184,7 @@ def stands(recorded: Launch, pin: str | None) -> bool:
     of different slots are never compared for this; only a production that shows the pinned number itself is taken for
     what was wanted, should the slot have lagged behind the end of the operation.
     """
-    if recorded.status is not Status.SUCCEEDED or recorded.adopted:
+    if recorded.status is not Status.SUCCEEDED or recorded.adopted or recorded.unanswered_at:
         return False
     if pin is None or recorded.confirmed_live_version is None:
         return True

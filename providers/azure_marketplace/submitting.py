@@ -14,6 +14,7 @@ from providers.azure_marketplace.clock import Clock
 from providers.azure_marketplace.errors import (
     Conflict,
     Interrupted,
+    LaunchLost,
     LaunchUnknown,
     NotSent,
     PublishingError,
@@ -67,7 +68,8 @@ class Submitter:
                 attempt += 1
                 if error.lasting or self._clock.monotonic() >= give_up_at:
                     raise
-                self._clock.sleep(self._lookout.delay(attempt, error))
+                left = max(0.0, give_up_at - self._clock.monotonic())
+                self._clock.sleep(min(self._lookout.delay(attempt, error), left))
             except Interrupted:
                 raise self._unknown(
                     f"The run was cancelled while {offer} was being submitted; it may be going live", recorded, sight
@@ -86,6 +88,8 @@ class Submitter:
                     ) from error
             except Refused as error:
                 found = self._running_after_all(offer, recorded, sight, error, deadline)
+                if found is None and isinstance(error, Conflict):
+                    found = error.operation
                 if found:
                     self._observer.note(f"{offer} is going live already: adopted.")
                     return launch_of(found, recorded, sight, self._clock.now(), adopted=True), False
@@ -102,24 +106,35 @@ class Submitter:
                     submitted_at=(accepted.at or self._clock.now()) - underway,
                 )
                 if accepted.operation_id is None:
-                    launch = self._named(offer, recorded, sight, launch, deadline)
+                    launch = self._named(offer, recorded, sight, launch, deadline, accepted.unnamed)
                 return launch, True
 
     def _named(
-        self, offer: OfferKey, recorded: Launch | None, before: Sight, launch: Launch, deadline: float
+        self, offer: OfferKey, recorded: Launch | None, before: Sight, launch: Launch, deadline: float, why: str
     ) -> Launch:
-        """A launch that was accepted without a word about its operation: the list has to tell."""
-        missing = PublishingError(f"{self._api.title} accepted the go-live of {offer}, but named no operation")
+        """A launch that was accepted without a word about its operation: the list has to tell.
+
+        Raises `LaunchLost` with the launch, accepted and without an operation, where that does not show it.
+        """
+        missing = PublishingError(why or f"{self._api.title} accepted the go-live of {offer}, but named no operation")
         self._observer.warn(f"{missing} Looking it up.")
         try:
             found = self._settled(offer, recorded, before, missing, deadline)
         except LaunchUnknown:
             found = None
         if found is None:
-            raise self._unknown(
-                f"{missing.what}, and its list shows none (yet): it cannot be watched", recorded, before
-            )
+            raise self.nameless(offer, launch, why=why)
         return replace(launch, operation_id=found.id).seen(found, self._clock.now())
+
+    def nameless(self, offer: OfferKey, launch: Launch, *, why: str = "") -> LaunchLost:
+        """What is to be said of a launch that was accepted, and that nothing is known to be."""
+        what = why or f"{self._api.title} accepted the go-live of {offer}, but named no operation"
+        return LaunchLost(
+            f"{what}, and its list shows none (yet): it cannot be watched, and nothing is submitted in its place",
+            next_step="Run `pulumi up` again in a few minutes: it looks for it. If the portal shows that nothing came "
+            "of it, change the resource's triggers, and it is submitted again.",
+            launch=launch,
+        )
 
     def _settled(
         self, offer: OfferKey, recorded: Launch | None, before: Sight, error: PublishingError, deadline: float

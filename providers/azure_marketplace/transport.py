@@ -525,17 +525,22 @@ def path_on(endpoint: str, address: str, *, title: str, what: str = "an operatio
     path = target.path if target.path.startswith("/") else f"/{target.path}"
     if path == "/" or not _goes_down(path):
         raise UntrustedAddress(f"{title} named {what} by an address that cannot be followed: {shown!r}")
-    path = _below(base.path.rstrip("/"), path)
+    path = _below(base.path.rstrip("/"), path, part=what != "an operation")
     # What no address needs is encoded: it is shown, and kept in the state.
     path = quote(path, safe=_IN_ADDRESSES)
     return f"{path}?{quote(target.query, safe=_IN_ADDRESSES)}" if target.query else path
 
 
-def _below(prefix: str, path: str) -> str:
-    """What follows the endpoint's own path. A gateway may have put something before the path that the API knows."""
+def _below(prefix: str, path: str, *, part: bool) -> str:
+    """What follows the endpoint's own path.
+
+    part: or the end of that, where an API names pages by the path that it knows, and a gateway puts something before.
+    """
     while prefix:
         if path.startswith(prefix + "/"):
             return path[len(prefix) :]
+        if not part:
+            return path
         prefix = f"/{rest}" if (rest := prefix[1:].partition("/")[2]) else ""
     return path
 

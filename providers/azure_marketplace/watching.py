@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Protocol
 
 from providers.azure_marketplace.clock import Clock
@@ -99,6 +100,7 @@ class Watch:
         started = clock.monotonic() - max(already, 0.0)
         weather = _Weather(self._limits)
         words: set[str] = set()
+        ran = False
         try:
             while True:
                 retry_after: float | None = None
@@ -108,6 +110,10 @@ class Watch:
                     weather.clear()
                     if operation.refused:
                         raise self._refused(offer, operation)
+                    if self._may_be_earlier(operation, launch, clock.monotonic() - started, ran):
+                        operation = replace(operation, status=Status.RUNNING)
+                    else:
+                        ran = ran or not operation.status.ended
                     seen(operation.status)
                     launch = replace(launch, operation_id=operation.id).seen(operation, clock.now())
                     elapsed = clock.monotonic() - started
@@ -138,9 +144,11 @@ class Watch:
                         launch=launch,
                     )
                 if not wait and weather.count > 2:
-                    if weather.is_nowhere and clock.monotonic() - started > self._limits.lost:
-                        raise self._lost(offer, launch)
-                    self._observer.warn(f"The go-live of {offer} could not be read; the next `pulumi up` asks again.")
+                    # Some seconds tell nothing of an operation that is not found: only who waits can say it is lost.
+                    self._observer.warn(
+                        f"The go-live of {offer} could not be {'found' if weather.is_nowhere else 'read'} (operation "
+                        f"{launch.operation_id}); the next `pulumi up` asks again."
+                    )
                     return launch
                 delay = self._schedule.delay(
                     clock.monotonic() - started, chance=clock.chance(), retry_after=retry_after
@@ -163,6 +171,8 @@ class Watch:
         except NotFound:
             go_lives = [item for item in self._api.operations(offer) if item.kind is Kind.GO_LIVE]
             listed = [item for item in go_lives if same(item.id, operation_id)]
+            held = launch.preview_version
+            go_lives = [item for item in go_lives if None in (item.version, held) or item.version == held]
             # Only one runs at a time: the first that changed since this one was submitted is this one. A list that
             # lags behind may show an older one as running still.
             first = since(launch.submitted_at, go_lives)[-1:]
@@ -171,6 +181,13 @@ class Watch:
                     return found[0]
             weather.nowhere(self._clock.monotonic())
             raise
+
+    def _may_be_earlier(self, operation: Operation, launch: Launch, elapsed: float, ran: bool) -> bool:
+        """Whether an end may be that of an earlier operation by the same id, which its address still shows."""
+        if ran or not (operation.recurring and operation.status.ended) or elapsed > self._limits.settle:
+            return False
+        ended, submitted = operation.changed_at, launch.submitted_at
+        return ended is None or submitted is None or ended < submitted - timedelta(seconds=1)
 
     def _refused(self, offer: OfferKey, operation: Operation) -> RefusedAfterwards:
         said = " | ".join(dict.fromkeys(message.text for message in operation.messages if message.text))

@@ -387,7 +387,12 @@ def test_the_endpoints_own_addresses_become_a_path_on_it(address: str, path: str
 )
 def test_an_endpoints_own_path_is_not_doubled_behind_a_gateway_either(endpoint: str, address: str) -> None:
     """Partner Center names its next pages relative to the host [O], and knows nothing of what a gateway puts before."""
-    assert path_on(endpoint, address, title="The portal") == "/products?x"
+    assert path_on(endpoint, address, title="The portal", what="the next page of a list") == "/products?x"
+
+
+def test_an_operations_address_keeps_what_a_gateways_path_ends_in_too() -> None:
+    assert path_on("https://gate.example/api", "/api/x", title="The portal") == "/x"
+    assert path_on("https://gate.example/portal/api", "/api/x", title="The portal") == "/api/x"
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ class Stack:
         recorded = self.launch
         old = self.state or {}
         triggered = bool(self.state) and old["triggers"] != self.triggers
+        triggered = triggered or (recorded is not None and recorded.is_of_before)
         changed = triggered or (bool(self.state) and old["pin"] != self.pin)
         if recorded and not changed and stands(recorded, self.pin):
             return None
@@ -66,7 +67,7 @@ class Stack:
             launch = rule.bring_about(request, recorded, deadline=self.clock.monotonic() + timeout)
         except LaunchError as error:
             if error.launch:
-                self._record(error.launch, of=old if error.launch.unanswered_at else None)
+                self._record(error.launch)
             return error
         except OfferGoLiveError as error:
             return error
@@ -85,7 +86,5 @@ class Stack:
         seen = rule.refreshed(OFFER, recorded, pin=self.pin)
         self.state = None if seen is None else {**self.state, **seen.to_outputs()}
 
-    def _record(self, launch: Launch, *, of: dict[str, Any] | None = None) -> None:
-        """of: an earlier state whose inputs it is of still, where it is not of the present ones."""
-        inputs = of or {"pin": self.pin, "triggers": self.triggers}
-        self.state = {**launch.to_outputs(), "pin": inputs["pin"], "triggers": inputs["triggers"]}
+    def _record(self, launch: Launch) -> None:
+        self.state = {**launch.to_outputs(), "pin": self.pin, "triggers": self.triggers}

@@ -12,6 +12,7 @@ import pytest
 
 from providers.azure_marketplace.errors import (
     LaunchFailed,
+    LaunchLost,
     LaunchRefused,
     NotFound,
     Overloaded,
@@ -723,7 +724,7 @@ def test_a_last_page_that_is_never_found_holds_nothing_up_for_long() -> None:
     wire = wire_with(clock, CENTER, last_next_link_404=True, seconds=0)
     stack = Stack(lambda: client_of(CENTER, wire), clock)
     assert stack.up() is None
-    assert clock.seconds < 30
+    assert clock.seconds < 45
     assert accepted(wire.portal.simulation.world) == 1
 
 
@@ -771,3 +772,92 @@ def test_after_a_kill_a_submission_that_cannot_be_read_gives_a_late_list_its_tim
     assert sent == 1
     assert stack.launch
     assert stack.launch.status is Status.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("words", "refused"),
+    [
+        ("An In Progress submission already exists", True),
+        ("The submission cannot be pushed to as its not the latest", True),
+        ("The kernel of the image is not the latest patched version", False),
+        ("The submission has a SKU that is already in use", False),
+    ],
+)
+def test_what_certification_found_is_no_refusal_in_similar_words(words: str, refused: bool) -> None:
+    causes = [{"code": "invalidState", "message": words, "details": []}]
+    errors = [{"code": "internalServerError", "message": "Operation failed", "details": causes}]
+    job = Answer(200, {"jobId": "j", "jobStatus": "completed", "jobResult": "failed", "errors": errors})
+    listed = [listing(submission(7, "live", "completed", "failed"), submission(7, "preview"))]
+    api = ingestion(status=[job], **{"submission__p-1": listed})
+    assert api.operation(OFFER, "submission/p-1/7#j").refused is refused
+
+
+def test_a_go_live_that_the_submission_itself_shows_is_adopted_where_the_list_does_not() -> None:
+    for api in (INGESTION, CENTER):
+        clock = FakeClock()
+        wire = wire_with(clock, api, seconds=3600.0, listing_lag_seconds=300.0)
+        wire.faults.submits = ["after"]
+        stack = Stack(lambda wire=wire, api=api: client_of(api, wire), clock, wait=False)  # type: ignore[misc]
+        stack.up()
+        assert stack.up() is None
+        assert stack.launch
+        assert stack.launch.status is Status.RUNNING
+        assert stack.launch.operation_id
+        assert accepted(wire.portal.simulation.world) == 1
+
+
+def test_the_reason_of_an_earlier_promote_is_not_that_of_a_new_one() -> None:
+    clock = FakeClock()
+    wire = wire_with(clock, CENTER, seconds=600.0)
+    answer, promoted = wire.portal.ask, [0.0]
+    stale = {"updateType": "Promote", "status": "Failed", "failureReason": "Yesterday's."}
+
+    def late(method: str, url: str, **rest: Any) -> Answer:
+        if method == "POST":
+            promoted[0] = clock.seconds
+        if re.search(r"/submissions/7$", url) and (not promoted[0] or clock.seconds < promoted[0] + 40):
+            return Answer(200, state("7", "Published", "ReadyToPublish", pendingUpdateInfo=stale))
+        return answer(method, url, **rest)
+
+    wire.portal.ask = late  # type: ignore[method-assign]
+    stack = Stack(lambda: client_of(CENTER, wire), clock)
+    assert stack.up() is None
+    assert clock.seconds > 600
+    assert accepted(wire.portal.simulation.world) == 1
+
+
+def test_an_offer_that_may_stand_on_a_page_that_is_not_found_is_not_gone() -> None:
+    clock = FakeClock()
+    wire = wire_with(clock, CENTER)
+    stack = Stack(lambda: client_of(CENTER, wire), clock)
+    assert stack.up() is None
+    answer = wire.portal.ask
+
+    def cut(method: str, url: str, **rest: Any) -> Answer:
+        if "$filter" in url or "%24filter" in url:
+            return Answer(200, {"value": [], "nextLink": "v1.0/ingestion/products?$skipToken=x"})
+        return Answer(404) if "skipToken" in url or "/submissions" in url else answer(method, url, **rest)
+
+    wire.portal.ask = cut  # type: ignore[method-assign]
+    with pytest.raises(Unreadable):
+        stack.refresh()
+    assert stack.state is not None
+
+
+def test_a_failure_that_stood_in_the_list_before_is_never_taken_for_that_of_a_job_that_is_not_found() -> None:
+    clock = FakeClock()
+    wire = wire_with(clock, INGESTION, seconds=60.0, ends="failed", failed_entry="kept")
+    stack = Stack(lambda: client_of(INGESTION, wire), clock)
+    assert isinstance(stack.up(), LaunchFailed)
+    answer = wire.portal.ask
+    kept = listing(submission(7, "live", "completed", "failed"), submission(7, "preview"))
+
+    def forgetful(method: str, url: str, **rest: Any) -> Answer:
+        found = answer(method, url, **rest)
+        if "/status" in url:
+            return Answer(404)
+        return kept if re.search(r"/submission/[^/]+[?]", url) else found
+
+    wire.portal.ask = forgetful  # type: ignore[method-assign]
+    assert isinstance(stack.up(), LaunchLost)
+    assert accepted(wire.portal.simulation.world) == 2

@@ -365,14 +365,16 @@ def test_an_operation_that_nobody_knows_any_more_went_live_where_production_show
     assert accepted(world) == 1
 
 
-def test_an_hourly_run_that_never_waits_hears_of_an_operation_that_nobody_knows_any_more() -> None:
-    stack, world, _, clock = stack_on(seconds=36_000)
+def test_a_run_that_does_not_wait_takes_nothing_for_lost_in_a_moment() -> None:
+    """Its few seconds of 404 may be weather, however old the operation is."""
+    stack, world, api, clock = stack_on(seconds=36_000)
     stack.wait = False
     stack.up()
-    world.add_offer("contoso", "vm", preview=7, production=6)
-    assert stack.up() is None  # it may be too young to be shown
     clock.pass_by(3600)
-    assert isinstance(stack.up(), LaunchLost)
+    stack.triggers += 1
+    api.faults.reads = ["", "", "", *["404"] * 12]
+    assert stack.up() is None
+    assert any("could not be read" in warning for warning in stack.told.warnings)
     assert accepted(world) == 1
 
 
@@ -807,3 +809,106 @@ def test_what_steps_say_that_are_over_or_were_never_reached_is_no_reason() -> No
     assert "Certification: Waits for the certification team. | The operation was canceled." in told
     assert "Step completed" not in told
     assert "not started" not in told
+
+
+def test_a_second_resource_of_a_program_remembers_what_the_first_sent_without_an_answer() -> None:
+    stack, world, api, clock = stack_on(listing_lag_seconds=14, seconds=600)
+    turns = Turns()
+
+    def run() -> Launch:
+        rule = GoingLive(api, clock, stack.told, turns=turns)
+        return rule.bring_about(Request(OFFER), None, deadline=clock.monotonic() + 5)
+
+    api.faults.submits = ["after"]
+    with pytest.raises(LaunchUnknown):
+        run()
+    rule = GoingLive(api, clock, stack.told, turns=turns)
+    assert rule.bring_about(Request(OFFER), None, deadline=clock.monotonic() + DAY).status is Status.SUCCEEDED
+    assert accepted(world) == 1
+
+
+def test_what_was_accepted_without_a_name_is_not_sent_again_by_itself() -> None:
+    stack, world, api, clock = stack_on(seconds=36_000, listing_lag_seconds=1800)
+    api.faults.submits = ["nameless"]
+    for _ in range(2):
+        assert isinstance(stack.up(), LaunchLost)
+        assert accepted(world) == 1
+        assert status_of(stack) is Status.RUNNING
+    clock.pass_by(1800)
+    assert stack.up() is None
+    assert stack.launch
+    assert stack.launch.operation_id
+    assert accepted(world) == 1
+
+
+def test_a_wrong_version_that_went_live_under_a_pin_is_no_success() -> None:
+    """The portal takes live what stands in preview when the request comes in, whatever was seen before."""
+    stack, world, api, _ = stack_on(seconds=10)
+    stack.pin = "7"
+    submit = api.submit
+
+    def raced(offer: OfferKey, preview: Slot | None) -> Accepted:
+        world.put_in_preview("contoso", "vm")
+        return submit(offer, preview)
+
+    api.submit = raced  # type: ignore[method-assign]
+    error = stack.up()
+    assert isinstance(error, LaunchRefused)
+    assert "pinned to version 7, but version 8 went live" in str(error)
+    api.submit = submit  # type: ignore[method-assign]
+    assert isinstance(stack.up(), LaunchRefused)
+    assert accepted(world) == 1
+
+
+def test_another_versions_go_live_is_not_that_of_an_operation_that_is_not_found() -> None:
+    stack, world, _, clock = stack_on(seconds=36_000)
+    stack.pin = "7"
+    stack.up(timeout=10)
+    clock.pass_by(100)
+    world.add_offer("contoso", "vm", preview=8, production=6, behaviour=Behaviour())
+    world.golive("contoso", "vm", by="portal")
+    clock.pass_by(100)
+    error = stack.up()
+    assert error is not None
+    assert not stands(stack.launch, "7") if stack.launch else True
+
+
+def test_a_refresh_does_not_forget_what_runs_because_nothing_can_be_found() -> None:
+    stack, world, _, _ = stack_on(seconds=36_000)
+    stack.up(timeout=10)
+    world.remove_offer("contoso", "vm")
+    stack.refresh()
+    assert status_of(stack) is Status.RUNNING
+
+
+def test_a_failure_of_another_api_is_not_in_the_way_of_this_one() -> None:
+    stack, world, api, clock = stack_on()
+    failed = Launch(Status.FAILED, operation_id="submission/p-1/7/failed#j", finished_at=clock.now())
+    rule = GoingLive(api, clock, stack.told)
+    launch = rule.bring_about(Request(OFFER, resubmit=False, moved=True), failed, deadline=clock.monotonic() + DAY)
+    assert launch.status is Status.SUCCEEDED
+    assert accepted(world) == 1
+
+
+@pytest.mark.parametrize("dated", [True, False])
+def test_the_end_of_an_earlier_operation_by_the_same_id_is_not_that_of_this_one(dated: bool) -> None:
+    clock = FakeClock()
+    world = world_with(clock, seconds=600, ends="succeeded")
+    api = WorldApi(world, clock, recurring_ids=True)
+    stack = Stack(lambda: api, clock)
+    assert stack.up() is None
+    earlier = api.operation(OFFER, stack.launch.operation_id or "") if stack.launch else None
+    assert earlier
+    clock.pass_by(3600)
+    stack.triggers += 1
+    read, since = api.operation, clock.seconds
+
+    def late(offer: OfferKey, operation_id: str) -> Operation:
+        if clock.seconds < since + 12:
+            return earlier if dated else replace(earlier, changed_at=None)
+        return read(offer, operation_id)
+
+    api.operation = late  # type: ignore[method-assign]
+    assert stack.up() is None
+    assert clock.seconds > since + 600
+    assert accepted(world) == 2

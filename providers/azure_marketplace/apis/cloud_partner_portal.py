@@ -142,11 +142,12 @@ class CloudPartnerPortal:
         answer = self._http.post(_versioned(f"{_path(offer)}/golive"), doing=f"take {offer} live")
         # ORIG says Operation-Location, NEW and running clients say Location (portal-api 2.1).
         address = answer.headers.get("Operation-Location") or answer.headers.get("Location")
-        return Accepted(
-            operation_id=self._operation_id(offer, address) if address else None,
-            at=answer.date,
-            retry_after=answer.retry_after,
-        )
+        operation_id, unnamed = None, ""
+        try:
+            operation_id = self._operation_id(offer, address) if address else None
+        except UntrustedAddress as error:
+            unnamed = error.what  # accepted it is all the same
+        return Accepted(operation_id, at=answer.date, retry_after=answer.retry_after, unnamed=unnamed)
 
     def _slot(self, offer: OfferKey, slot: str) -> Slot | None:
         try:
@@ -166,11 +167,7 @@ class CloudPartnerPortal:
 
     def _operation_id(self, offer: OfferKey, address: str) -> str:
         title = f"The go-live of {offer} was accepted, but {TITLE[0].lower()}{TITLE[1:]}"
-        try:
-            path = path_on(self._http.endpoint, address.strip(), title=title)
-        except UntrustedAddress as error:
-            error.next_step = f"Run `pulumi up` again: the go-live is found by the list. {error.next_step}".strip()
-            raise
+        path = path_on(self._http.endpoint, address.strip(), title=title)
         bare = urlsplit(path).path.rstrip("/")
         for prefix in (f"{_path(offer)}/operations/", "/api/operations/"):
             operation_id = unquote(bare[len(prefix) :])

@@ -54,9 +54,11 @@ ADVICE: Mapping[int | str, str] = {
 """What to do about a refusal, by status, or by what its words contain: for weeks of 2026 a header was demanded [O]."""
 
 
-BREAKS_OFF = 10.0
+BREAKS_OFF = 25.0
 """Seconds for which a page that is named and not found leaves a list suspected to break off in bad weather. For longer,
 and it is the last one's way: it may never be found [O]."""
+STALE = 60.0
+"""Seconds after a promote for which a submission that stands in preview may show the end of an earlier one."""
 BLIND = 30.0
 """Seconds for which a submission that cannot be read puts off its go-live; then the list's word is taken."""
 _STEPS_EVERY = 3
@@ -76,6 +78,7 @@ class PartnerCenter(OneList):
         self._monotonic = monotonic
         self._missing_since: dict[str, float] = {}
         self._blind_since: dict[str, float] = {}
+        self._promoted_anew: dict[str, float] = {}
         self._products: dict[str, str] = {}
         self._shown: dict[str, tuple[int, tuple[Step, ...]]] = {}
 
@@ -107,6 +110,10 @@ class PartnerCenter(OneList):
                     return replace(shown, kind=Kind.GO_LIVE, id=path, status=Status.RUNNING, steps=steps)
                 # It stands in preview still, or again: no go-live of it is to be seen.
                 raise NotFound(f"{TITLE} shows no go-live of {offer} in its submission {submission.id}", status=404)
+            waits = submission.is_ready and self._monotonic() < self._promoted_anew.get(path, -STALE) + STALE
+            if waits and shown.status.ended:
+                # It may say still what became of an earlier try: it has just been promoted anew.
+                return replace(shown, kind=Kind.GO_LIVE, id=path, status=Status.RUNNING, messages=())
             # It was promoted: whatever it says of itself is about that.
             shown = replace(shown, kind=Kind.GO_LIVE, id=_operation_id(path, shown.status))
         if shown.status is Status.FAILED:
@@ -128,11 +135,11 @@ class PartnerCenter(OneList):
 
         One that cannot be read, as for weeks of 2026 [O], holds its go-live up for a while; then the list is asked.
         """
+        since = self._blind_since.setdefault(path, self._monotonic())
         try:
             submission = self._itself(offer, path)
             self._blind_since.pop(path, None)
         except (NotFound, Unanswered, Unreadable) as error:
-            since = self._blind_since.setdefault(path, self._monotonic())
             if self._monotonic() < since + BLIND:
                 raise NotSent(error.what, status=error.status, retry_after=error.retry_after) from error
             try:
@@ -140,9 +147,15 @@ class PartnerCenter(OneList):
             except NotFound:
                 return
         _, status, _ = submission.outcome
+        if status in (Status.FAILED, Status.CANCELED):
+            self._promoted_anew[path] = self._monotonic()
         if not submission.is_ready or not status.ended:
             words = f"{submission.state} {submission.substate}"
-            raise Conflict(f"{path} of {offer} is not ready to be promoted (any more): it is {words}", status=409)
+            conflict = Conflict(f"{path} of {offer} is not ready to be promoted (any more): it is {words}", status=409)
+            shown = submission.neutral()
+            begun = shown.kind is Kind.GO_LIVE and status not in (Status.FAILED, Status.CANCELED)
+            conflict.operation = shown if begun else None
+            raise conflict
 
     def _product(self, offer: OfferKey, *, anew: bool = False) -> str | None:
         """The product's id; None when there is no such offer."""
@@ -162,7 +175,7 @@ class PartnerCenter(OneList):
             refuse_wrong_type(offer, product.resourcetype, API, TITLE)
             self._products[offer.offer_id] = product.id
             return product.id
-        if self._breaks_off(doing, found.missing):
+        if found.missing:  # an offer that stands on it is not gone
             raise Unreadable(
                 f"{TITLE} could not {doing}: its list breaks off with a page that is not found", status=404
             )

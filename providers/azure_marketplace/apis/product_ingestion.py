@@ -72,13 +72,14 @@ _BESIDE = 3
 _DOUBT = 2
 """Intervals of a job's questions for which it and the list of submissions, which may lag, may contradict each other
 before one of them is believed."""
-_FORGOTTEN = 10
+_FORGOTTEN = 12
 """Intervals for which a job may not be found before a failure that the list shows is believed to be its own: it may be
 that of an earlier try, and jobs that run were not found for a while at times [O]."""
 BLIND = 30.0
 """Seconds for which a submission that cannot be read puts off its go-live; then the list's word is taken."""
-_REFUSES = re.compile(r"submission.*(already|in[ -]?progress)|in[ -]?progress.*submission|not (the|its) latest", re.I)
-"""What a job says that was refused, for a submission that is under way or because of a newer preview [O]."""
+_REFUSES = re.compile(r"^an in[ -]?progress submission already|^the submission cannot be pushed", re.IGNORECASE)
+"""How the sentences begin of a job that was refused, for a submission that is under way or because of a newer preview
+[O]. What a certification found may be in similar words."""
 
 
 @dataclass(slots=True)
@@ -119,6 +120,8 @@ class ProductIngestion(OneList):
         self._products: dict[str, str] = {}
         self._jobs: dict[str, _Asked] = {}
         self._blind_since: dict[str, float] = {}
+        self._failed: dict[str, set[str]] = {}
+        self._failed_before: set[str] = set()
 
     @property
     def title(self) -> str:
@@ -126,6 +129,8 @@ class ProductIngestion(OneList):
 
     def overview(self, offer: OfferKey) -> Overview:
         listed = self._submissions(offer)
+        failed = {str(item.number) for item in listed if item.is_live and item.status in _CAME_TO_NOTHING}
+        self._failed[str(offer)] = failed
         return Overview(_preview(listed), _live(listed), _operations(listed))
 
     def owns(self, operation_id: str) -> bool:
@@ -180,6 +185,8 @@ class ProductIngestion(OneList):
                 }
             ],
         }
+        if preview.version in self._failed.get(str(offer), ()):
+            self._failed_before.add(submission)
         answer = self._http.post(f"/configure{_versioned()}", doing=f"take {offer} live", body=body)
         try:
             job = _Job.model_validate(object_of(answer)).jobid
@@ -189,6 +196,7 @@ class ProductIngestion(OneList):
 
     def _refuse_begun(self, offer: OfferKey, submission: str) -> None:
         """Raise `Conflict` where the submission itself is shown going live already, which a list may show late."""
+        since = self._blind_since.setdefault(submission, self._monotonic())
         try:
             answer = self._http.get(f"/{submission}{_versioned()}", doing=f"show the submission of {offer}")
             shown = _Submission.model_validate(object_of(answer))
@@ -196,13 +204,16 @@ class ProductIngestion(OneList):
             begun = shown.is_live and shown.status not in _CAME_TO_NOTHING
         except (Refused, Unanswered, Unreadable) as error:
             # Bad weather; or a form of the API that does not have this call.
-            since = self._blind_since.setdefault(submission, self._monotonic())
             if self._monotonic() < since + BLIND:
                 raise NotSent(error.what, status=error.status, retry_after=error.retry_after) from error
-            listed = self._shown(offer, submission)
-            begun = listed is not None and listed.status not in _CAME_TO_NOTHING
+            found = self._shown(offer, submission)
+            begun = found is not None and found.status not in _CAME_TO_NOTHING
+        else:
+            found = shown.neutral()
         if begun:
-            raise Conflict(f"{submission} of {offer} is going live already, or is live", status=409)
+            conflict = Conflict(f"{submission} of {offer} is going live already, or is live", status=409)
+            conflict.operation = found
+            raise conflict
 
     def _product(self, offer: OfferKey, *, anew: bool = False) -> str | None:
         """The product's durable id without its `product/`; None when there is no such offer: an empty list [O]."""
@@ -305,6 +316,8 @@ class ProductIngestion(OneList):
             raise error or NotFound(f"{TITLE} lists no go-live {submission} of {offer}", status=404)
         # A failure may be an earlier try's, in a list that lags behind. But jobs may be forgotten after their end [G].
         failed = found.status in _CAME_TO_NOTHING
+        if error is not None and failed and submission in self._failed_before:
+            raise error
         if error is not None and (
             self._still_doubted(self._jobs[job], failed, _FORGOTTEN) or (failed and not isinstance(error, NotFound))
         ):
@@ -319,7 +332,12 @@ class ProductIngestion(OneList):
         number = int(submission.rpartition("/")[2])
         listed = self._submissions(offer)
         operations = _operations(listed)
-        live = [(item.number, at) for at, item in enumerate(listed) if item.is_live and item.number >= number]
+        others = {item.number for item in listed if item.is_preview} - {number}  # each goes live by its own number
+        live = [
+            (item.number, at)
+            for at, item in enumerate(listed)
+            if item.is_live and item.number >= number and item.number not in others
+        ]
         # Newest first, and of one number the one that counts first.
         first = min((each for each, _ in live), default=None)
         return next((operations[at] for each, at in live if each == first), None)
@@ -466,7 +484,8 @@ class _Job(Said):
         """
         if self.outcome[0] is not Status.FAILED:
             return False
-        conflicts = any(_Error.model_validate(each).code.lower() == "conflict" for each in self.errors)
+        outer = [_Error.model_validate(each) for each in self.errors]
+        conflicts = any(error.code.lower() == "conflict" and not error.details for error in outer)
         return conflicts or any(_REFUSES.search(each.text) for each in self.reasons)
 
     @property
