@@ -210,6 +210,8 @@ def _on_this_machine(url: str | bytes) -> str:
     """The address's host, if it is loopback or link-local by its spelling; else empty."""
     try:
         host = urlsplit(url if isinstance(url, str) else url.decode()).hostname or ""
+        if "\\" in (url if isinstance(url, str) else url.decode()):
+            return ""  # read as another host's by others
         if host == "localhost":
             return host
         address = ipaddress.ip_address(host)

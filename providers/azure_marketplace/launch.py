@@ -122,6 +122,9 @@ def instant(text: Any) -> datetime | None:
         text = f"{head}.{digits[:6]:0<6}{rest[len(digits) :]}"
     try:
         moment = datetime.fromisoformat(text)
+        # Years that stand for never (1, 9999) are no dates to reckon with.
+        if not 1000 < moment.year < 9000:
+            return None
         aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
         return aware.astimezone(timezone.utc)
     except (ValueError, OverflowError):

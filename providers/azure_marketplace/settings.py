@@ -25,6 +25,7 @@ __all__ = [
     "Preflight",
     "Settings",
     "environment_name",
+    "plain_address",
     "read_settings",
     "unknown_key",
 ]
@@ -113,7 +114,7 @@ def read_settings(configured: Callable[[str], str | None], environment: Mapping[
 
     settings = Settings(
         api=read("api", _api, "cloudPartnerPortal"),
-        endpoints={api: read(key, _endpoint, DEFAULT_ENDPOINTS[api]) for api, key in _ENDPOINT_KEYS.items()},
+        endpoints={api: read(key, plain_address, DEFAULT_ENDPOINTS[api]) for api, key in _ENDPOINT_KEYS.items()},
         min_poll_interval=read("minPollInterval", _seconds(3600), 5.0),
         max_poll_interval=read("maxPollInterval", _seconds(86400), 300.0),
         request_timeout=read("requestTimeout", _seconds(3600), 120.0),
@@ -155,11 +156,15 @@ def _api(value: str) -> str:
     return value
 
 
-def _endpoint(value: str) -> str:
-    """An https address; plain http for loopback only, since the token travels there."""
+def plain_address(value: str) -> str:
+    """An https address that every reader reads alike; plain http for loopback only, since secrets travel there.
+
+    Raises `ValueError`, which shows no secret.
+    """
+    # A user, a query or what hides one may hold a password.
+    shown = repr(value[:100]) if re.fullmatch(r"[A-Za-z0-9:/._\[\]~ -]*", value) else "one with other characters"
     wrong = ValueError(
-        "must be an address such as https://cloudpartner.azure.com, without user, query or fragment, "
-        f"not {re.sub('//[^/]*@', '//***@', value)[:100]!r}"  # a password, perhaps
+        f"must be an address such as https://cloudpartner.azure.com, without user, query or fragment, not {shown}"
     )
     if re.search(r"[^\x21-\x7e]|\\", value):
         raise wrong
@@ -180,7 +185,7 @@ def _endpoint(value: str) -> str:
         raise wrong
     if address.scheme == "http" and not _is_loopback(address.hostname):
         raise ValueError(
-            f"must begin with https:// (the token is sent there; plain http is for loopback only), not {value[:100]!r}"
+            f"must begin with https:// (the token is sent there; plain http is for loopback only), not {shown}"
         )
     return value.rstrip("/")
 

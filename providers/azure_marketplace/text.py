@@ -6,7 +6,7 @@ import re
 import unicodedata
 from html.parser import HTMLParser
 
-__all__ = ["harmless", "plain"]
+__all__ = ["harmless", "plain", "spelt"]
 
 _SEQUENCES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
@@ -78,3 +78,17 @@ def _text_of(markup: str) -> str:
     except AssertionError:  # how Python's parser gives up on declarations that are none, such as `<![`
         return re.sub(r"<[^>]*>?", " ", markup)
     return "".join(reader.parts)
+
+
+def spelt(token: str) -> re.Pattern[str]:
+    """The token with any of its characters written as an address or a page may write them, time and again.
+
+    Its beginning, and whatever of its characters follow: a pattern of all of a long token takes long to make.
+    """
+
+    def spellings(code: str, number: str) -> str:
+        return rf"%(?:25){{0,3}}{code}|&(?:amp;){{0,3}}#(?:x0*{code}|0*{number});?"
+
+    begins = "".join(rf"(?:{re.escape(each)}|{spellings(f'{ord(each):02x}', str(ord(each)))})" for each in token[:16])
+    goes_on = rf"(?:[{re.escape(''.join(sorted(set(token))))}]|{spellings('[0-9a-f]{2}', '[0-9]{2,3}')})*"
+    return re.compile(begins + (goes_on if len(token) > 16 else ""), re.IGNORECASE)

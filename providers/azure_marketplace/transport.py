@@ -44,7 +44,7 @@ from providers.azure_marketplace.errors import (
     UntrustedAddress,
 )
 from providers.azure_marketplace.obstacles import Obstacle, causes, obstacle
-from providers.azure_marketplace.text import plain
+from providers.azure_marketplace.text import plain, spelt
 
 __all__ = ["Answer", "Connections", "Token", "Transport", "path_on"]
 
@@ -106,7 +106,8 @@ class Answer:
         if _parts(self.body) > MOST_PARTS:
             self.unreadable("its answer has too many parts")
         try:
-            body = json.loads(self.body, parse_constant=_no_such_constant)
+            # UTF-8 alone, as JSON is sent: in another encoding the token was not seen.
+            body = json.loads(self.body.decode("utf-8-sig"), parse_constant=_no_such_constant)
             # Where characters are escaped, the token could stand in another spelling, and in full once that is read.
             return _less(body, self.hide) if b"\\" in self.body else body
         except (ValueError, RecursionError):
@@ -323,6 +324,7 @@ class _Bearer(requests.auth.AuthBase):
 
     def __init__(self, token: str) -> None:
         self._token = token
+        self._spelt = spelt(token) if len(token) >= 8 else None
 
     def renewed(self, source: Token) -> _Bearer | None:
         """One with another token than this one, which was rejected; None where there is none."""
@@ -335,27 +337,11 @@ class _Bearer(requests.auth.AuthBase):
         Cut short too, and in the spellings of addresses and of pages: it would be shown, or kept in a state as part of
         an address.
         """
-        if len(self._token) < 8:
-            return said
-        return _spelt(self._token).sub("***", said.replace(self._token, "***"))
+        return said if self._spelt is None else self._spelt.sub("***", said.replace(self._token, "***"))
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request
-
-
-def _spelt(token: str) -> re.Pattern[str]:
-    """The token with any of its characters written as an address or a page may write them, time and again.
-
-    Its beginning, and whatever of its characters follow: a pattern of all of a long token takes long to make.
-    """
-
-    def spellings(code: str, number: str) -> str:
-        return rf"%(?:25){{0,3}}{code}|&(?:amp;){{0,3}}#(?:x0*{code}|0*{number});?"
-
-    begins = "".join(rf"(?:{re.escape(each)}|{spellings(f'{ord(each):02x}', str(ord(each)))})" for each in token[:16])
-    goes_on = rf"(?:[{re.escape(''.join(sorted(set(token))))}]|{spellings('[0-9a-f]{2}', '[0-9]{2,3}')})*"
-    return re.compile(begins + (goes_on if len(token) > 16 else ""), re.IGNORECASE)
 
 
 # requests wraps most of what urllib3, http.client and the socket raise, but not all of it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
 from collections.abc import Callable
@@ -546,3 +547,49 @@ def test_a_machine_without_an_identity_is_told_as_such_and_not_as_a_matter_of_th
         failure = failing({way: "true"})
         assert step in failure.next_step
         assert not failure.transient
+
+
+@pytest.mark.parametrize(
+    "host", ["https://127.0.0.1:9\\@login.microsoftonline.com", "https://a@b.example", "https://x.example/?y", "//x\\y"]
+)
+def test_an_authority_that_two_readers_read_as_two_hosts_gets_nothing(host: str) -> None:
+    failure = failing({**APP, "clientSecret": "canary-secret", "authorityHost": host})
+    assert "authorityHost is no address that begins with https://, and nothing was sent to it" in failure.what
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.2:9\\@localhost/x", "https://a@b.example/x", "https://x.example/#y?z"])
+def test_a_request_token_goes_to_a_plain_address_only(url: str) -> None:
+    assert "must begin with https://" in str(failing({**APP, "oidcRequestUrl": url, "oidcRequestToken": "canary"}))
+
+
+@pytest.mark.parametrize("key", ["oidcTokenFilePath", "clientCertificatePath"])
+def test_a_pipe_is_no_file(tmp_path: Path, key: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert "which is no file" in failing({**APP, key: str(tmp_path / "pipe")}).what
+
+
+def test_a_token_file_is_small(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("x" * 100_000)
+    assert "cannot be read" in failing({**APP, "oidcTokenFilePath": str(tmp_path / "token")}).what
+
+
+@pytest.mark.parametrize("name", ["AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE"])
+def test_a_secret_in_the_place_of_its_path_is_not_shown_by_the_default_credential_either(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "-----BEGIN PRIVATE KEY-----\nMIGHcanary\n-----END PRIVATE KEY-----")
+    failure = failing({"useDefaultAzureCredential": "true"})
+    assert f"{name} must be the path of a file" in failure.what
+    assert "canary" not in str(failure)
+
+
+def test_the_token_of_one_platform_is_not_sent_to_another() -> None:
+    environment = {
+        "ARM_CLIENT_ID": "c",
+        "ARM_TENANT_ID": "t",
+        "ARM_USE_OIDC": "true",
+        "ACTIONS_ID_TOKEN_REQUEST_URL": "https://github.example/x",
+        "SYSTEM_ACCESSTOKEN": "canary",
+    }
+    with pytest.raises(SignInFailed, match="nothing was sent"):
+        TokenSource(lambda _: None, environment).token("https://cloudpartner.azure.com")

@@ -321,3 +321,13 @@ def test_nothing_of_a_source_is_pickled_or_shown() -> None:
         with pytest.raises(TypeError, match="not pickled"):
             take(tokens)
     assert "canary" not in repr(tokens) + repr(Token("canary", 1.0)) + str(Token("canary", 1.0))
+
+
+def test_a_lifetime_that_cannot_be_reckoned_with_is_told_and_leaves_nobody_waiting() -> None:
+    def fetch(*_: object, **__: object) -> Token:
+        return Token("a-token", 2e9, 10**400)
+
+    configuration = {"tenantId": "t", "clientId": "c", "clientSecret": "s"}
+    source = TokenSource(configuration.get, {}, fetch=fetch)
+    with pytest.raises(SignInFailed, match="OverflowError"):
+        source.token("https://cloudpartner.azure.com")

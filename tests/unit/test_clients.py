@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from providers.azure_marketplace.errors import (
+    InvalidInput,
     LaunchFailed,
     LaunchLost,
     LaunchRefused,
@@ -22,9 +23,11 @@ from providers.azure_marketplace.errors import (
     UntrustedAddress,
 )
 from providers.azure_marketplace.going_live import GoingLive
+from providers.azure_marketplace.launch import instant
 from providers.azure_marketplace.publishing import Kind, PublishingApi, Slot, Status, same
 from providers.azure_marketplace.request import Request
 from providers.azure_marketplace.settings import read_settings
+from providers.azure_marketplace.transport import Answer as TransportAnswer
 from providers.azure_marketplace.watching import Limits
 from simulator.http_terms import Answer
 from tests.unit.engine_model import Stack
@@ -861,3 +864,25 @@ def test_a_failure_that_stood_in_the_list_before_is_never_taken_for_that_of_a_jo
     wire.portal.ask = forgetful  # type: ignore[method-assign]
     assert isinstance(stack.up(), LaunchLost)
     assert accepted(wire.portal.simulation.world) == 2
+
+
+@pytest.mark.parametrize("year", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.9999999Z"])
+def test_a_year_that_stands_for_never_is_no_date(year: str) -> None:
+    assert instant(year) is None
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_an_answer_in_another_encoding_than_json_has_is_unreadable(encoding: str) -> None:
+    """The token was not looked for in it."""
+    answer = TransportAnswer("It", "ask", 200, {}, '{"value": []}'.encode(encoding), "", lambda said: said)
+    with pytest.raises(Unreadable):
+        answer.json()
+
+
+@pytest.mark.parametrize(
+    "value", ["user:canary@host", "https:/user:canary@host", "https://h/?sig=canary", "https://a%40canary"]
+)
+def test_an_endpoint_that_may_hold_a_password_is_not_shown(value: str) -> None:
+    with pytest.raises(InvalidInput) as told:
+        read_settings({"endpoint": value}.get, {})
+    assert "canary" not in str(told.value)

@@ -7,6 +7,7 @@ token that was just rejected; and a rotated certificate or token file is read ag
 from __future__ import annotations
 
 import logging
+import os
 import re
 import threading
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from providers.azure_marketplace.credentials._choice import WAYS_IN, Method, Sig
 from providers.azure_marketplace.credentials._failures import explain
 from providers.azure_marketplace.credentials._tokens import THREAD, Token, sendable
 from providers.azure_marketplace.errors import SignInFailed
+from providers.azure_marketplace.settings import plain_address
 from providers.azure_marketplace.text import plain
 
 if TYPE_CHECKING:
@@ -31,6 +33,9 @@ __all__ = ["fetch"]
 _CONNECT, _READ = 10, 30  # seconds for one request; nothing is retried here, since those sleeps cannot be cancelled
 _SECRET = frozenset(("clientSecret", "clientCertificatePassword", "oidcToken", "oidcRequestToken"))
 _OF_MACHINES = (Method.MANAGED_IDENTITY, Method.DEFAULT_AZURE_CREDENTIAL)
+_SECRETS_OF_AZURE = ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "AZURE_PASSWORD")
+_LARGEST_TOKEN = 64 * 1024  # bytes
+_LARGEST_ANSWER = 1024 * 1024  # bytes
 _PROGRAM = 30  # seconds; azure-identity's 10 are too few for `az` on a busy runner
 
 
@@ -67,7 +72,8 @@ def _attempt(sign_in: SignIn, scope: str, worked_before: bool) -> Token | SignIn
             credential = _credential(sign_in, options, secrets)
             _hush()
             info = credential.get_token_info(scope)
-        return Token(sendable(info.token, sign_in.method.value), float(info.expires_on), info.refresh_on)
+        refresh_on = None if info.refresh_on is None else float(info.refresh_on)
+        return Token(sendable(info.token, sign_in.method.value), float(info.expires_on), refresh_on)
     except SignInFailed as error:
         # A setting's own value may be in it, such as a path.
         return SignInFailed(plain(error.what), next_step=error.next_step, transient=error.transient or worked_before)
@@ -99,10 +105,14 @@ def _credential(sign_in: SignIn, options: dict[str, Any], secrets: list[str]) ->
         return identity.ManagedIdentityCredential(client_id=client or None, **options)
     entra = {
         **options,
-        "authority": sign_in.value("authorityHost") or None,
+        "authority": _authority(sign_in),
         "disable_instance_discovery": sign_in.value("disableInstanceDiscovery").lower() in ("true", "1"),
     }
     if method is Method.DEFAULT_AZURE_CREDENTIAL:
+        for variable in ("AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE"):
+            if os.environ.get(variable):
+                _file(os.environ[variable], variable)
+        secrets += [os.environ[name] for name in _SECRETS_OF_AZURE if os.environ.get(name)]
         chosen = {"managed_identity_client_id": client} if client else {}
         return identity.DefaultAzureCredential(process_timeout=_PROGRAM, **chosen, **entra)
     if method is Method.CLIENT_SECRET:
@@ -132,21 +142,45 @@ def _credential(sign_in: SignIn, options: dict[str, Any], secrets: list[str]) ->
     return identity.ClientAssertionCredential(tenant, client, assertion, **entra)
 
 
+def _authority(sign_in: SignIn) -> str | None:
+    """None for Microsoft's own. MSAL and urllib3 read a strange address as two different hosts'."""
+    host = sign_in.value("authorityHost")
+    if not host:
+        return None
+    try:
+        return plain_address(host if "://" in host else f"https://{host}")
+    except ValueError:
+        raise SignInFailed(
+            "authorityHost is no address that begins with https://, and nothing was sent to it",
+            next_step="Without it, it is https://login.microsoftonline.com, which is right for most.",
+        ) from None
+
+
 def _path(sign_in: SignIn, key: str) -> Path:
-    value = sign_in.value(key)
+    return _file(sign_in.value(key), sign_in.found[key].source)
+
+
+def _file(value: str, source: str) -> Path:
     if len(value) > 250 or not value.isprintable() or not re.search(r"[./\\]", value):
         # Without the value: it may be what should stand in that file, a private key or a token.
         raise SignInFailed(
-            f"{sign_in.found[key].source} must be the path of a file, and is none",
+            f"{source} must be the path of a file, and is none",
             next_step="Write the certificate with its key, or the token, to a file, and set the file's path.",
         )
-    return Path(sign_in.value(key)).expanduser()
+    path = Path(value).expanduser()
+    if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe or a device would be read for ever
+        raise SignInFailed(f"{source} names {path}, which is no file", next_step="Set the path of a file.")
+    return path
 
 
 def _token_of_file(sign_in: SignIn) -> str:
     path = _path(sign_in, "oidcTokenFilePath")
     try:
-        return path.read_text("utf-8").strip()
+        with path.open("rb") as file:
+            read = file.read(_LARGEST_TOKEN + 1)
+        if len(read) > _LARGEST_TOKEN:
+            raise ValueError("too large")
+        return read.decode("utf-8").strip()
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "it is no text"
         raise SignInFailed(
@@ -174,8 +208,15 @@ def _assertion(sign_in: SignIn, transport: RequestsTransport, method: str, query
 
     url = sign_in.value("oidcRequestUrl")
     parts = urlsplit(url)
-    if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
-        raise SignInFailed(f"{sign_in.found['oidcRequestUrl'].source} must begin with https://: a token is sent there")
+    try:
+        plain_address(url.partition("?")[0])
+        if re.search(r"[^\x21-\x7e]|[\\#]", url):
+            raise ValueError
+    except ValueError:
+        raise SignInFailed(
+            f"{sign_in.found['oidcRequestUrl'].source} must begin with https://, and be a plain address: a token is "
+            "sent there"
+        ) from None
     bearer = sendable(sign_in.value("oidcRequestToken"), sign_in.found["oidcRequestToken"].source)
     headers = {
         "Accept": "application/json",
@@ -199,10 +240,17 @@ def _assertion(sign_in: SignIn, transport: RequestsTransport, method: str, query
 
 
 def _whole(answer: Any, **_: Any) -> None:
-    """Refuses a compressed answer, which was not asked for: the libraries would unpack it, however large."""
+    """Takes in an answer of a sign-in, which is small; refuses a compressed one, which was not asked for."""
     if answer.headers.get("Content-Encoding", "identity").lower() not in ("identity", ""):
         answer.close()
         raise OSError("the answer is compressed, which was not asked for")
+    taken = bytearray()
+    for part in answer.iter_content(64 * 1024):
+        taken += part
+        if len(taken) > _LARGEST_ANSWER:
+            answer.close()
+            raise OSError(f"the answer is larger than {_LARGEST_ANSWER >> 20} MiB")
+    answer._content = bytes(taken)
 
 
 def _hush() -> None:

@@ -247,7 +247,19 @@ def _whole(sources: Sources, method: Method, named_by: str = "") -> SignIn:
             next_step=f"Set {step}.",
         )
     _refuse_two_applications(sources, found)
+    _refuse_two_platforms(found)
     return SignIn(method, found, by_default=not named_by)
+
+
+def _refuse_two_platforms(found: Mapping[str, Found]) -> None:
+    """A platform's token for its jobs is not sent to another platform's address."""
+    url, token = found.get("oidcRequestUrl"), found.get("oidcRequestToken")
+    platforms = {each.source.partition("_")[0] for each in (url, token) if each} & {"ACTIONS", "SYSTEM"}
+    if url and token and len(platforms) == 2:
+        raise SignInFailed(
+            f"{url.source} is GitHub's or Azure Pipelines', and {token.source} the other's: nothing was sent",
+            next_step="On GitHub give the job `permissions: id-token: write`; in Azure Pipelines unset the other's.",
+        )
 
 
 def _refuse_two_applications(sources: Sources, found: Mapping[str, Found]) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import quote, quote_plus
 
 from providers.azure_marketplace.errors import SignInFailed
 from providers.azure_marketplace.obstacles import Obstacle
-from providers.azure_marketplace.text import plain
+from providers.azure_marketplace.text import plain, spelt
 
 __all__ = ["explain"]
 
@@ -84,7 +84,7 @@ def explain(
     from azure.identity import CredentialUnavailableError
 
     chain = list(_chain(error))
-    said = " ".join(dict.fromkeys(str(link) for link in chain))
+    said = " ".join(dict.fromkeys(_said(link) for link in chain))
     # Not the last one: after a failure MSAL asks for something else, which may well be answered.
     down = next((status for status in statuses if status in (408, 429) or status >= 500), 0)
     code = _CODE.search(said)
@@ -128,17 +128,29 @@ def explain(
             next_step="Check authorityHost, and whether a proxy or a portal for guests answers in its place.",
             transient=worked_before,
         )
-    words = _words(str(error).partition("{")[0], secrets)  # after that comes an answer, perhaps with a token in it
+    words = _words(_said(error).partition("{")[0], secrets)  # after that comes an answer, perhaps with a token in it
     step = next((step for part, step in _SAID if part in words), "")
     return SignInFailed(f"{doing} failed: {words or type(error).__name__}", next_step=step, transient=worked_before)
 
 
+def _said(error: BaseException) -> str:
+    """Without the path of a file: what stands there by mistake may be the secret itself."""
+    return (error.strerror or type(error).__name__) if isinstance(error, OSError) and error.filename else str(error)
+
+
 def _words(text: str, secrets: Iterable[str]) -> str:
+    # One that is shorter is no secret, and where it was taken out would tell what it is.
+    secrets = [secret for secret in secrets if len(secret) >= 8]
+    text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda each: chr(int(each[1], 16)), text).replace("\\/", "/")
+    return _less(plain(_less(text, secrets), longest=2000), secrets)[:600]
+
+
+def _less(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
-        # One that is shorter is no secret, and where it was taken out would tell what it is.
-        for spelling in _spellings(secret) if len(secret) >= 8 else ():
+        for spelling in _spellings(secret):
             text = text.replace(spelling, "***")
-    return plain(text, longest=600)
+        text = spelt(secret).sub("***", text)
+    return text
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -142,6 +142,7 @@ class TokenSource:
         def run() -> None:
             try:
                 token = self._fetch(sign_in, f"{audience}/.default", worked_before=slot.worked)
+                self._succeeded(slot, token)
             except SignInFailed as error:
                 self._failed(slot, error)
                 fetch.set_exception(copy.copy(error))
@@ -150,7 +151,6 @@ class TokenSource:
                 self._failed(slot, unexpected)
                 fetch.set_exception(unexpected)
             else:
-                self._succeeded(slot, token)
                 fetch.set_result(token.value)
 
         # It ends only when the caller has let go of the lock. A daemon: nobody waits for it when the process ends.
