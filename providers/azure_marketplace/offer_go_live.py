@@ -93,7 +93,7 @@ class OfferGoLive(Resource, module="azuremarketplace", name="OfferGoLive"):
             {**dict.fromkeys(OUTPUT_NAMES), **dict(zip(INPUT_NAMES, inputs, strict=True))},
             opts,
         )
-        for name in (*INPUT_NAMES, *OUTPUT_NAMES):
+        for name in (*INPUT_NAMES, *OUTPUT_NAMES) if pulumi.runtime.is_dry_run() else ():
             setattr(self, name, _known_with(self.status, getattr(self, name)))
 
 
