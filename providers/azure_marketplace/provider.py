@@ -47,7 +47,7 @@ from providers.azure_marketplace.launch import OUTPUT_NAMES, Launch
 from providers.azure_marketplace.publishing import OfferKey
 from providers.azure_marketplace.request import Request
 from providers.azure_marketplace.settings import KEYS as SETTINGS_KEYS
-from providers.azure_marketplace.settings import NAMESPACE, read_settings, unknown_key
+from providers.azure_marketplace.settings import NAMESPACE, misspelt_variable, read_settings, unknown_key
 from providers.azure_marketplace.sight import stands
 
 if TYPE_CHECKING:
@@ -83,7 +83,9 @@ class OfferGoLiveProvider(ResourceProvider):
         from providers.azure_marketplace.credentials import KEYS as SIGN_IN_KEYS
 
         known = (*SETTINGS_KEYS, *SIGN_IN_KEYS)
-        self._problem: InvalidInput | None = unknown_key(dynamic_host.keys_of(req.config), known)
+        self._problem: InvalidInput | None = unknown_key(dynamic_host.keys_of(req.config), known) or misspelt_variable(
+            os.environ, known
+        )
         self._configured = lambda key: req.config.get(f"{NAMESPACE}:{key}")
         self._made: Session | None = None
         self._making = threading.Lock()

@@ -18,7 +18,8 @@ MOST_PAGES = 100
 """Pages of four entries and of one have been seen: a list that ends is not cut short."""
 
 MOST_BYTES = 16 * 1024 * 1024
-"""Of all pages of one list."""
+MOST_PARTS = 100_000
+"""Of all pages of one list, as of one answer."""
 
 TRIES_OF_A_MISSING_PAGE = 2
 """How often a page that is not found is asked for again: a list cut short by bad weather would hide what runs."""
@@ -90,7 +91,7 @@ def every_item(http: Transport, path: str, *, title: str, doing: str, last_may_b
     """
     found: list[Mapping[str, Any]] = []
     asked: set[str] = set()
-    missed = size = 0
+    missed = size = parts = 0
     while True:
         try:
             answer = http.get(path, doing=doing)
@@ -114,10 +115,12 @@ def every_item(http: Transport, path: str, *, title: str, doing: str, last_may_b
         path = path_on(
             http.endpoint, following.strip().replace(" ", "%20"), title=title, what="the next page of a list"
         )
-        size += len(answer.body)
+        size, parts = size + len(answer.body), parts + answer.parts
         # Cut short it could hide the very entry that says what is running.
         if path in asked or len(asked) >= MOST_PAGES:
             answer.unreadable("its list does not end")
+        if parts > MOST_PARTS:
+            answer.unreadable("its list has too many parts")
         if size >= MOST_BYTES:
             answer.unreadable(f"its list is too long: more than {MOST_BYTES >> 20} MiB")
         if is_out_of_patience():

@@ -25,6 +25,7 @@ __all__ = [
     "Preflight",
     "Settings",
     "environment_name",
+    "misspelt_variable",
     "plain_address",
     "read_settings",
     "unknown_key",
@@ -147,6 +148,24 @@ def unknown_key(keys: Iterable[str], known: Collection[str]) -> InvalidInput | N
                 name=key[:60],
                 next_step=f"Remove it: `pulumi config rm {NAMESPACE}:{key[:60]}`. Nothing was sent.",
             )
+    return None
+
+
+def misspelt_variable(environment: Iterable[str], known: Collection[str]) -> InvalidInput | None:
+    """What is wrong with a variable whose name is nearly that of a setting's, such as one that is misspelt.
+
+    Others that begin alike are a program's own. known: every key, those of signing in too.
+    """
+    names = {environment_name(key) for key in known}
+    for name in environment:
+        if name.startswith(f"{NAMESPACE.upper()}_") and name not in names:
+            near = difflib.get_close_matches(name, names, n=1, cutoff=0.93)
+            if near:
+                return InvalidInput(
+                    f"The environment variable {name[:80]} is none of OfferGoLive's: {near[0]} is one",
+                    name=name[:80],
+                    next_step="Rename or unset it. Nothing was sent.",
+                )
     return None
 
 

@@ -99,11 +99,16 @@ class Answer:
         """The API's own clock, UTC."""
         return _http_date(self.headers.get("Date"))
 
+    @property
+    def parts(self) -> int:
+        """How many values the body holds, about: each costs memory once it is read."""
+        return _parts(self.body)
+
     def json(self) -> Any:
         """The body; raises `Unreadable` when it is not JSON."""
         if self.broken:
             self.unreadable(self.broken)
-        if _parts(self.body) > MOST_PARTS:
+        if self.parts > MOST_PARTS:
             self.unreadable("its answer has too many parts")
         try:
             # UTF-8 alone, as JSON is sent: in another encoding the token was not seen.

@@ -26,7 +26,7 @@ from providers.azure_marketplace.going_live import GoingLive
 from providers.azure_marketplace.launch import instant
 from providers.azure_marketplace.publishing import Kind, PublishingApi, Slot, Status, same
 from providers.azure_marketplace.request import Request
-from providers.azure_marketplace.settings import read_settings
+from providers.azure_marketplace.settings import misspelt_variable, read_settings
 from providers.azure_marketplace.transport import Answer as TransportAnswer
 from providers.azure_marketplace.watching import Limits
 from simulator.http_terms import Answer
@@ -886,3 +886,27 @@ def test_an_endpoint_that_may_hold_a_password_is_not_shown(value: str) -> None:
     with pytest.raises(InvalidInput) as told:
         read_settings({"endpoint": value}.get, {})
     assert "canary" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("AZUREMARKETPLACE_PREFLIGTH", "AZUREMARKETPLACE_PREFLIGHT"),
+        ("AZUREMARKETPLACE_ACCES_TOKEN", "AZUREMARKETPLACE_ACCESS_TOKEN"),
+        ("AZUREMARKETPLACE_PREFLIGHT", ""),
+        ("AZUREMARKETPLACE_OFFERS", ""),
+        ("ARM_CLIENT_IDD", ""),
+    ],
+)
+def test_a_variable_that_is_nearly_a_settings_is_not_passed_over(name: str, meant: str) -> None:
+    wrong = misspelt_variable([name], ["preflight", "accessToken", "api"])
+    assert (meant in str(wrong)) if meant else wrong is None
+
+
+def test_a_list_of_many_parts_over_its_pages_is_refused() -> None:
+    clock = FakeClock()
+    body = json.dumps({"value": [{"a": [0] * 9_000}], "@nextLink": "/rp/product-ingestion/submission/p-1?page=%d"})
+    wire = pages_of(lambda number: (body % (number + 1)).encode(), clock)
+    with pytest.raises(Unreadable, match="too many parts"):
+        client_of(INGESTION, wire).operations(OFFER)
+    assert len(wire.asked) < 20
