@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NoReturn
@@ -64,13 +65,15 @@ RECENT = timedelta(minutes=10)
 class Turn:
     """One offer's. submitted: what this process submitted last, which a list that lags behind does not show yet.
 
-    unanswered_at: when it last sent one whose answer is not known.
+    unanswered_at: when it last sent one whose answer is not known. nameless: what is to be said of one that was
+    accepted, and not found since.
     """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.submitted: Launch | None = None
         self.unanswered_at: datetime | None = None
+        self.nameless: LaunchLost | None = None
 
 
 class Turns:
@@ -378,8 +381,13 @@ class GoingLive:
             if earlier and _is_unseen(earlier, recorded, sight) and not self._is_foreign(earlier):
                 self._observer.note(f"{request.offer} was submitted by another resource of this program: adopted.")
                 return replace(earlier, adopted=True), False
+            if turn.nameless:
+                raise copy(turn.nameless)
             try:
                 launch, fresh = self._submitter.submit(request.offer, recorded, sight, deadline)
+            except LaunchLost as error:
+                turn.nameless = copy(error)
+                raise
             except LaunchUnknown as error:
                 turn.unanswered_at = error.launch.unanswered_at if error.launch else None
                 raise

@@ -912,3 +912,14 @@ def test_the_end_of_an_earlier_operation_by_the_same_id_is_not_that_of_this_one(
     assert stack.up() is None
     assert clock.seconds > since + 600
     assert accepted(world) == 2
+
+
+def test_a_second_resource_of_a_program_does_not_send_what_was_accepted_without_a_name_either() -> None:
+    stack, world, api, clock = stack_on(seconds=36_000, listing_lag_seconds=1800)
+    turns = Turns()
+    api.faults.submits = ["nameless"]
+    for _ in range(2):
+        rule = GoingLive(api, clock, stack.told, turns=turns)
+        with pytest.raises(LaunchLost):
+            rule.bring_about(Request(OFFER), None, deadline=clock.monotonic() + DAY)
+    assert accepted(world) == 1
