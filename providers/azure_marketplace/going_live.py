@@ -502,6 +502,7 @@ class GoingLive:
                 f"{self._became_of(offer, later)}. Nothing was submitted",
                 next_step="Publish to preview, and wait until the preview is ready; or set offer_version to "
                 f"{sight.preview_version} if what is live is what is wanted.",
+                about="offer_version",
             )
         mend = (
             "Publish it to preview, and wait until the preview is ready" if known else "See in the portal what that is"
@@ -510,6 +511,7 @@ class GoingLive:
             f"The preview of {offer}, version {sight.preview_version}, {'is not' if known else 'may not be'} its "
             f"latest any more: {self._became_of(offer, later)}. Nothing was submitted",
             next_step=f"{mend}; or set offer_version to {sight.preview_version} if this very version is to go live.",
+            about="offer_version",
         )
 
     def _refuse_without_preview(self, offer: OfferKey, sight: Sight) -> NoReturn:

@@ -70,6 +70,9 @@ _PREVIEW_PATIENCE = 4.0
 """Seconds that a preview bears a portal which answers with errors: it warns, and a person is waiting."""
 _PREVIEW_REQUEST = 10.0
 """Seconds that a preview waits for one answer."""
+_SHORTEST_REQUEST = 5.0
+"""Seconds that one answer is waited for, however short the custom timeout is."""
+_FAILED_BEFORE = "(Where that was asked for already, and failed, it is not: resubmitFailed is false.)"
 
 
 class OfferGoLiveProvider(ResourceProvider):
@@ -192,9 +195,12 @@ class OfferGoLiveProvider(ResourceProvider):
         )
 
     def _bring_about(self, inputs: Mapping[str, Any], recorded: Launch | None, request: Request) -> Launch:
+        from providers.azure_marketplace.watching import Limits
+
+        timeout = dynamic_host.current_call().timeout or DAY
         try:
-            rule, clock = self._rule(inputs)
-            timeout = dynamic_host.current_call().timeout or DAY
+            # One answer is not waited for longer than all of it may take.
+            rule, clock = self._rule(inputs, limits=Limits(request=max(timeout, _SHORTEST_REQUEST)))
             return rule.bring_about(request, recorded, deadline=clock.monotonic() + timeout)
         except LaunchError as error:
             if error.launch is None:
@@ -237,7 +243,9 @@ class OfferGoLiveProvider(ResourceProvider):
         try:
             rule, _ = self._rule(inputs, limits=Limits(patience=_PREVIEW_PATIENCE, request=_PREVIEW_REQUEST))
             told = preflight.told(request, rule.foresee(request))
-            call.log(f"{told} {_UNKNOWN_TRIGGERS}" if old and _is_unknown(inputs.get("triggers")) else told, "info")
+            unless = _FAILED_BEFORE if old and not self._resubmits else ""
+            unless = _UNKNOWN_TRIGGERS if old and _is_unknown(inputs.get("triggers")) else unless
+            call.log(f"{told} {unless}".strip(), "info")
         except (LaunchRefused, WrongApi) as error:
             # Where nothing but the API changes, what is live as wanted stays: only that API itself can be wrong then.
             stays = bool(old) and not differing and not isinstance(error, (UnknownOffer, WrongApi))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -277,3 +278,17 @@ def test_recorded_state_of_every_release_previews_without_change(
 
     assert previewed.code == 0, previewed.text
     assert posts(portal) == 0
+
+
+def test_a_request_that_hangs_does_not_outlast_the_custom_timeout_by_much(
+    project: Project, start: Callable[..., Running]
+) -> None:
+    portal = start(vm={"behaviour": {"mode": "held"}})
+    hangs = {"kind": "timeout", "offer": "contoso/vm", "path": "*/operations/*", "method": "GET"}
+    control(portal, "PUT", "/faults", {"faults": [hangs]})
+    began = time.monotonic()
+    late = declare(project, vm=offer(timeout="6s")).up()
+    assert late.code != 0
+    assert "The time for contoso/vm is up" in late.text, late.text
+    assert time.monotonic() - began < 90, "one request may take two minutes by default"
+    assert project.resource("vm")["outputs"]["status"] == "running"
