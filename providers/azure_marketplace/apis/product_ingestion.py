@@ -72,7 +72,7 @@ _BESIDE = 3
 _DOUBT = 2
 """Intervals of a job's questions for which it and the list of submissions, which may lag, may contradict each other
 before one of them is believed."""
-_FORGOTTEN = 12
+_FORGOTTEN = 14
 """Intervals for which a job may not be found before a failure that the list shows is believed to be its own: it may be
 that of an earlier try, and jobs that run were not found for a while at times [O]."""
 BLIND = 30.0
@@ -120,8 +120,6 @@ class ProductIngestion(OneList):
         self._products: dict[str, str] = {}
         self._jobs: dict[str, _Asked] = {}
         self._blind_since: dict[str, float] = {}
-        self._failed: dict[str, set[str]] = {}
-        self._failed_before: set[str] = set()
 
     @property
     def title(self) -> str:
@@ -129,8 +127,6 @@ class ProductIngestion(OneList):
 
     def overview(self, offer: OfferKey) -> Overview:
         listed = self._submissions(offer)
-        failed = {str(item.number) for item in listed if item.is_live and item.status in _CAME_TO_NOTHING}
-        self._failed[str(offer)] = failed
         return Overview(_preview(listed), _live(listed), _operations(listed))
 
     def owns(self, operation_id: str) -> bool:
@@ -185,8 +181,6 @@ class ProductIngestion(OneList):
                 }
             ],
         }
-        if preview.version in self._failed.get(str(offer), ()):
-            self._failed_before.add(submission)
         answer = self._http.post(f"/configure{_versioned()}", doing=f"take {offer} live", body=body)
         try:
             job = _Job.model_validate(object_of(answer)).jobid
@@ -316,8 +310,6 @@ class ProductIngestion(OneList):
             raise error or NotFound(f"{TITLE} lists no go-live {submission} of {offer}", status=404)
         # A failure may be an earlier try's, in a list that lags behind. But jobs may be forgotten after their end [G].
         failed = found.status in _CAME_TO_NOTHING
-        if error is not None and failed and submission in self._failed_before:
-            raise error
         if error is not None and (
             self._still_doubted(self._jobs[job], failed, _FORGOTTEN) or (failed and not isinstance(error, NotFound))
         ):
