@@ -209,8 +209,9 @@ def _proxy_for(address: str) -> str | None:
 def _on_this_machine(url: str | bytes) -> str:
     """The address's host, if it is loopback or link-local by its spelling; else empty."""
     try:
-        host = urlsplit(url if isinstance(url, str) else url.decode()).hostname or ""
-        if "\\" in (url if isinstance(url, str) else url.decode()):
+        spelling = url if isinstance(url, str) else url.decode()
+        host = urlsplit(spelling).hostname or ""
+        if "\\" in spelling:
             return ""  # read as another host's by others
         if host == "localhost":
             return host

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from providers.azure_marketplace.clock import is_out_of_patience
-from providers.azure_marketplace.errors import Interrupted, NotFound, NotSent, Unanswered, Unreadable
+from providers.azure_marketplace.errors import Interrupted, NotFound, NotSent, PublishingError, Unanswered, Unreadable
 from providers.azure_marketplace.publishing import OfferKey, Operation, Overview, Slot
 from providers.azure_marketplace.tolerant import folded
-from providers.azure_marketplace.transport import Answer, Transport, path_on
+from providers.azure_marketplace.transport import MOST_PARTS, Answer, Transport, path_on
 
 __all__ = ["Listing", "OneList", "before_sending", "every_item", "object_of"]
 
@@ -18,8 +19,10 @@ MOST_PAGES = 100
 """Pages of four entries and of one have been seen: a list that ends is not cut short."""
 
 MOST_BYTES = 16 * 1024 * 1024
-MOST_PARTS = 100_000
-"""Of all pages of one list, as of one answer."""
+"""Of all pages of one list; of parts, they may together hold as many as one answer."""
+
+BLIND = 30.0
+"""Seconds for which a submission that cannot be read by itself puts off its go-live; then the list's word is taken."""
 
 TRIES_OF_A_MISSING_PAGE = 2
 """How often a page that is not found is asked for again: a list cut short by bad weather would hide what runs."""
@@ -35,9 +38,16 @@ class Listing(NamedTuple):
 
 
 class OneList(ABC):
-    """A `PublishingApi` that shows all of an offer by one list: the product's submissions."""
+    """A `PublishingApi` that shows all of an offer by one list: the product's submissions.
 
-    _http: Transport
+    monotonic: the clock by which what is missing for a while is told from what is missing for good.
+    """
+
+    def __init__(self, transport: Transport, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._http = transport
+        self._monotonic = monotonic
+        self._products: dict[str, str] = {}
+        self._blind_since: dict[str, float] = {}
 
     @property
     @abstractmethod
@@ -61,6 +71,23 @@ class OneList(ABC):
 
     def operations(self, offer: OfferKey) -> Sequence[Operation]:
         return self.overview(offer).operations
+
+    def _itself_before_sending(
+        self, submission: str, read: Callable[[], T], bad: tuple[type[PublishingError], ...]
+    ) -> T | None:
+        """What a submission is by itself, which a list may show late, before its go-live is sent.
+
+        None once it could not be read (`bad`) for a while: the list is to tell then. Raises `NotSent` until then.
+        """
+        since = self._blind_since.setdefault(submission, self._monotonic())
+        try:
+            found = read()
+        except bad as error:
+            if self._monotonic() < since + BLIND:
+                raise NotSent(error.what, status=error.status, retry_after=error.retry_after) from error
+            return None
+        self._blind_since.pop(submission, None)
+        return found
 
     def _items(self, offer: OfferKey, path: str, *, last_may_be_missing: bool = False) -> Listing:
         """What the product's list holds; nothing where the product is gone."""

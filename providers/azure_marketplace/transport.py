@@ -46,7 +46,7 @@ from providers.azure_marketplace.errors import (
 from providers.azure_marketplace.obstacles import Obstacle, causes, obstacle
 from providers.azure_marketplace.text import plain, spelt
 
-__all__ = ["Answer", "Connections", "Token", "Transport", "path_on"]
+__all__ = ["MOST_PARTS", "Answer", "Connections", "Token", "Transport", "path_on"]
 
 WORKERS = 16
 LARGEST_BODY = 4 * 1024 * 1024
@@ -381,7 +381,7 @@ def _bounded(response: requests.Response) -> tuple[bytes, str]:
 def _words(answer: Answer) -> str:
     """The API's own words out of an error body, whatever its form (portal-api sections 1 and 3.5)."""
     text = answer.body.decode("utf-8", "replace")
-    if _parts(answer.body) > MOST_PARTS:
+    if answer.parts > MOST_PARTS:
         return plain(text, longest=400)
     try:
         body = json.loads(text)

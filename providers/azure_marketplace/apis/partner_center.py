@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from pydantic import BeforeValidator, Field
 
-from providers.azure_marketplace.errors import Conflict, NotFound, NotSent, PublishingError, Unanswered, Unreadable
+from providers.azure_marketplace.errors import Conflict, NotFound, PublishingError, Unanswered, Unreadable
 from providers.azure_marketplace.launch import instant
 from providers.azure_marketplace.offer_types import refuse_wrong_type
 from providers.azure_marketplace.publishing import (
@@ -59,8 +59,6 @@ BREAKS_OFF = 25.0
 and it is the last one's way: it may never be found [O]."""
 STALE = 60.0
 """Seconds after a promote for which a submission that stands in preview may show the end of an earlier one."""
-BLIND = 30.0
-"""Seconds for which a submission that cannot be read puts off its go-live; then the list's word is taken."""
 _STEPS_EVERY = 3
 """Of so many readings of a go-live that runs, one asks for its steps too, which are a request of their own."""
 
@@ -74,12 +72,9 @@ class PartnerCenter(OneList):
     """
 
     def __init__(self, transport: Transport, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._http = transport
-        self._monotonic = monotonic
+        super().__init__(transport, monotonic=monotonic)
         self._missing_since: dict[str, float] = {}
-        self._blind_since: dict[str, float] = {}
         self._promoted_anew: dict[str, float] = {}
-        self._products: dict[str, str] = {}
         self._shown: dict[str, tuple[int, tuple[Step, ...]]] = {}
 
     @property
@@ -135,17 +130,12 @@ class PartnerCenter(OneList):
 
         One that cannot be read, as for weeks of 2026 [O], holds its go-live up for a while; then the list is asked.
         """
-        since = self._blind_since.setdefault(path, self._monotonic())
+        unreadable = (NotFound, Unanswered, Unreadable)
         try:
-            submission = self._itself(offer, path)
-            self._blind_since.pop(path, None)
-        except (NotFound, Unanswered, Unreadable) as error:
-            if self._monotonic() < since + BLIND:
-                raise NotSent(error.what, status=error.status, retry_after=error.retry_after) from error
-            try:
-                submission = self._submission(offer, path)
-            except NotFound:
-                return
+            submission = self._itself_before_sending(path, lambda: self._itself(offer, path), unreadable)
+            submission = submission or self._submission(offer, path)
+        except NotFound:
+            return
         _, status, _ = submission.outcome
         if status in (Status.FAILED, Status.CANCELED):
             self._promoted_anew[path] = self._monotonic()

@@ -20,7 +20,6 @@ from pydantic import BeforeValidator, Field
 from providers.azure_marketplace.errors import (
     Conflict,
     NotFound,
-    NotSent,
     PublishingError,
     Refused,
     Unanswered,
@@ -75,8 +74,6 @@ before one of them is believed."""
 _FORGOTTEN = 14
 """Intervals for which a job may not be found before a failure that the list shows is believed to be its own: it may be
 that of an earlier try, and jobs that run were not found for a while at times [O]."""
-BLIND = 30.0
-"""Seconds for which a submission that cannot be read puts off its go-live; then the list's word is taken."""
 _REFUSES = re.compile(r"^an in[ -]?progress submission already|^the submission cannot be pushed", re.IGNORECASE)
 """How the sentences begin of a job that was refused, for a submission that is under way or because of a newer preview
 [O]. What a certification found may be in similar words."""
@@ -114,12 +111,9 @@ class ProductIngestion(OneList):
         job_interval: float = JOB_INTERVAL,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._http = transport
+        super().__init__(transport, monotonic=monotonic)
         self._job_interval = job_interval
-        self._monotonic = monotonic
-        self._products: dict[str, str] = {}
         self._jobs: dict[str, _Asked] = {}
-        self._blind_since: dict[str, float] = {}
 
     @property
     def title(self) -> str:
@@ -190,21 +184,15 @@ class ProductIngestion(OneList):
 
     def _refuse_begun(self, offer: OfferKey, submission: str) -> None:
         """Raise `Conflict` where the submission itself is shown going live already, which a list may show late."""
-        since = self._blind_since.setdefault(submission, self._monotonic())
-        try:
+
+        def itself() -> Operation:
             answer = self._http.get(f"/{submission}{_versioned()}", doing=f"show the submission of {offer}")
-            shown = _Submission.model_validate(object_of(answer))
-            self._blind_since.pop(submission, None)
-            begun = shown.is_live and shown.status not in _CAME_TO_NOTHING
-        except (Refused, Unanswered, Unreadable) as error:
-            # Bad weather; or a form of the API that does not have this call.
-            if self._monotonic() < since + BLIND:
-                raise NotSent(error.what, status=error.status, retry_after=error.retry_after) from error
-            found = self._shown(offer, submission)
-            begun = found is not None and found.status not in _CAME_TO_NOTHING
-        else:
-            found = shown.neutral()
-        if begun:
+            return _Submission.model_validate(object_of(answer)).neutral()
+
+        # What refuses it may be a form of the API that does not have this call.
+        unreadable = (Refused, Unanswered, Unreadable)
+        found = self._itself_before_sending(submission, itself, unreadable) or self._shown(offer, submission)
+        if found and found.kind is Kind.GO_LIVE and found.status not in _CAME_TO_NOTHING:
             conflict = Conflict(f"{submission} of {offer} is going live already, or is live", status=409)
             conflict.operation = found
             raise conflict
