@@ -19,7 +19,8 @@ did not happen is worse than the same content taken live again.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -147,7 +148,12 @@ class GoingLive:
             return past
         rounds = 0
         while True:
-            launch, fresh = self._begin(request, past, deadline)
+            try:
+                launch, fresh = self._begin(request, past, deadline)
+            except Interrupted:
+                if past.in_the_way:
+                    raise past.in_the_way from None  # not that nothing was submitted
+                raise
             if launch.operation_id is None:
                 return launch
             ran, since = fresh, self._clock.monotonic()
@@ -299,7 +305,7 @@ class GoingLive:
         offer = request.offer
         if request.changed:
             # Begun for other inputs. It is waited for all the same, unless what is wanted now cannot come of it.
-            recorded = replace(recorded, adopted=True)
+            recorded = replace(recorded, adopted=True, superseded=True)
             sight = self._lookout.look(offer, deadline)
             if not sight.cut_short:
                 self._decide(request, recorded, sight)
@@ -312,7 +318,8 @@ class GoingLive:
             return _Past(error.launch, in_the_way=None if request.changed else error)
         except LaunchLost as error:
             # Whether it went live may show all the same. Whoever wants it anew says so, by other inputs.
-            return _Past(recorded, in_the_way=None if request.changed else error)
+            lost = error.launch or recorded
+            return _Past(lost, in_the_way=None if lost.superseded else error)
         if not launch.status.ended:
             return launch
         if request.changed and not was_running:
@@ -328,15 +335,7 @@ class GoingLive:
     def _begin(self, request: Request, past: _Past, deadline: float) -> tuple[Launch, bool]:
         """A launch that runs or has ended, and whether it is a fresh one that this call submitted."""
         recorded, left_behind, in_the_way = past.recorded, past.left_behind, past.in_the_way
-        turn = self._turns.of(request.offer)
-        while not turn.lock.acquire(blocking=False):
-            if self._clock.monotonic() >= deadline:
-                raise LaunchUnknown(
-                    f"Another resource of this program is taking {request.offer} live, and the time is up",
-                    next_step=RUN_AGAIN,
-                )
-            self._clock.sleep(0.1)
-        try:
+        with self._turn(request.offer, deadline) as turn:
             if turn.unanswered_at:
                 recorded = replace(recorded or Launch(Status.NOT_STARTED), unanswered_at=turn.unanswered_at)
             sight = self._look_before_sending(request.offer, deadline)
@@ -378,7 +377,14 @@ class GoingLive:
                     about="api",
                 )
             earlier = turn.submitted
-            if earlier and _is_unseen(earlier, recorded, sight) and not self._is_foreign(earlier):
+            if earlier and _is_unseen(earlier, recorded, sight):
+                if self._is_foreign(earlier):
+                    raise LaunchRefused(
+                        f"{request.offer} was submitted through another API by another resource of this program "
+                        f"(operation {earlier.operation_id}): nothing was submitted",
+                        next_step="Declare each offer once, with the api that it is published through.",
+                        about="api",
+                    )
                 self._observer.note(f"{request.offer} was submitted by another resource of this program: adopted.")
                 return replace(earlier, adopted=True), False
             if turn.nameless:
@@ -393,6 +399,19 @@ class GoingLive:
                 raise
             turn.submitted, turn.unanswered_at = launch, None
             return launch, fresh
+
+    @contextmanager
+    def _turn(self, offer: OfferKey, deadline: float) -> Iterator[Turn]:
+        """The offer's turn, as soon as no other resource of this program has it."""
+        turn = self._turns.of(offer)
+        while not turn.lock.acquire(blocking=False):
+            if self._clock.monotonic() >= deadline:
+                raise LaunchUnknown(
+                    f"Another resource of this program is taking {offer} live, and the time is up", next_step=RUN_AGAIN
+                )
+            self._clock.sleep(0.1)
+        try:
+            yield turn
         finally:
             turn.lock.release()
 
@@ -614,7 +633,9 @@ class GoingLive:
         itself. A success stays one even if the slots cannot be read any more.
         """
         if launch.status is not Status.SUCCEEDED:
-            raise self._ended_badly(request, replace(launch, adopted=False))
+            if launch.adopted and self._is_of_another(request, launch):
+                return None
+            raise self._ended_badly(request, replace(launch, adopted=False, superseded=False))
         try:
             sight = self._look_at_the_end(request.offer, launch)
         except (PublishingError, SignInFailed, Interrupted) as error:
@@ -626,6 +647,7 @@ class GoingLive:
         return replace(
             launch,
             adopted=False,
+            superseded=False,
             live_version=sight.live_version,
             preview_version=sight.preview_version,
             confirmed_live_version=_confirmed(request.pin, launch, sight),
@@ -648,6 +670,17 @@ class GoingLive:
             about="offer_version",
             launch=replace(launch, adopted=True, live_version=went, preview_version=went),
         )
+
+    def _is_of_another(self, request: Request, launch: Launch) -> bool:
+        """Whether a go-live that was begun for somebody else was surely not of what is wanted."""
+        try:
+            sight = self._lookout.look(request.offer, self._clock.monotonic() + self._limits.patience)
+        except (PublishingError, SignInFailed, Interrupted):
+            return False
+        operation = next((item for item in sight.operations if same(item.id, launch.operation_id)), None)
+        if operation is None or (request.pin is not None and operation.version == request.pin):
+            return False
+        return covers(operation, sight) is False
 
     def _is_wanted(self, pin: str | None, launch: Launch, sight: Sight) -> bool:
         """Whether a go-live that was begun for somebody else took live what is wanted here."""

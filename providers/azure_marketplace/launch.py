@@ -26,6 +26,8 @@ class Launch:
     submitted_at, finished_at: UTC; submitted_at by the API's clock where it told it.
     live_version, preview_version: what the two slots held when they were last read.
     unanswered_at: when another go-live was sent whose answer is not known yet; UTC. A list may not show it at once.
+    superseded: other inputs have asked for a go-live since, which waits for the end of this one.
+    missing_since: since when the API says that it knows no such operation; UTC, None while it knows it.
     confirmed_live_version: what production shows since our operation ended; None until it is seen. Never overwritten:
     the difference to `live_version` is the drift. (How the portal numbers production is a guess, so the pin
     itself cannot serve for that.)
@@ -43,6 +45,8 @@ class Launch:
     preview_links: tuple[Link, ...] = ()
     through: str | None = None
     unanswered_at: datetime | None = None
+    superseded: bool = False
+    missing_since: datetime | None = None
 
     @property
     def is_of_before(self) -> bool:
@@ -58,6 +62,7 @@ class Launch:
             finished_at=(operation.changed_at or operation.seen_at or now) if ended else None,
             live_links=operation.live_links or self.live_links,
             preview_links=operation.preview_links or self.preview_links,
+            missing_since=None,
         )
 
     def to_outputs(self) -> dict[str, Any]:
@@ -75,6 +80,8 @@ class Launch:
             "preview_links": [{"text": link.text, "uri": link.uri} for link in self.preview_links],
             "published_through": self.through,
             "unanswered_at": iso(self.unanswered_at),
+            "superseded": self.superseded,
+            "missing_since": iso(self.missing_since),
         }
 
     @classmethod
@@ -97,6 +104,8 @@ class Launch:
             preview_links=_links(outputs.get("preview_links")),
             through=_text(outputs.get("published_through")),
             unanswered_at=instant(outputs.get("unanswered_at")),
+            superseded=outputs.get("superseded") is True,
+            missing_since=instant(outputs.get("missing_since")),
         )
 
 

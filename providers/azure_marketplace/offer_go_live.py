@@ -54,6 +54,10 @@ class OfferGoLive(Resource, module="azuremarketplace", name="OfferGoLive"):
     """The publishing API that the versions and the operation are of: `api`, or the stack's default at that time."""
     unanswered_at: pulumi.Output[str | None]
     """When a go-live was sent whose answer is not known yet, ISO 8601, UTC; the next `up` looks what became of it."""
+    superseded: pulumi.Output[bool]
+    """Whether other inputs have asked for a go-live since, which waits for the end of this operation."""
+    missing_since: pulumi.Output[str | None]
+    """Since when the API says that it does not know the operation, ISO 8601, UTC; None while it knows it."""
 
     @property
     def report(self) -> dict[str, pulumi.Output[Any]]:

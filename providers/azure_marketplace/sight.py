@@ -152,6 +152,7 @@ def launch_of(operation: Operation, recorded: Launch | None, sight: Sight, now: 
             live_version=sight.live_version,
             preview_version=sight.preview_version,
             unanswered_at=None,
+            superseded=False,
         )
     launch = Launch(
         status=Status.RUNNING,

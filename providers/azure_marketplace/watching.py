@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from providers.azure_marketplace.clock import Clock
@@ -96,9 +96,8 @@ class Watch:
         self, offer: OfferKey, launch: Launch, deadline: float, *, wait: bool, seen: Callable[[Status], None]
     ) -> Launch:
         clock = self._clock
-        already = (clock.now() - launch.submitted_at).total_seconds() if launch.submitted_at else 0.0
-        started = clock.monotonic() - max(already, 0.0)
-        weather = _Weather(self._limits)
+        started = clock.monotonic() - _seconds_since(launch.submitted_at, clock)
+        weather = _Weather(self._limits, _seconds_since(launch.missing_since, clock))
         words: set[str] = set()
         ran = False
         try:
@@ -126,6 +125,8 @@ class Watch:
                         )
                 except (PublishingError, SignInFailed) as error:
                     why = weather.bear(error, clock.monotonic())
+                    if weather.is_nowhere and launch.missing_since is None:
+                        launch = replace(launch, missing_since=clock.now())
                     if why:
                         raise self._unreadable(offer, launch, error, why) from error
                     retry_after = getattr(error, "retry_after", None)
@@ -137,17 +138,17 @@ class Watch:
                     return launch
                 left = deadline - clock.monotonic()
                 if left <= 0:
+                    state = weather.in_words or "is still running"
                     raise StillRunning(
-                        f"The time for {offer} is up, and its go-live is still running "
-                        f"(operation {launch.operation_id})",
+                        f"The time for {offer} is up, and its go-live {state} (operation {launch.operation_id})",
                         next_step=f"{RESUME} A longer custom timeout for create and update waits longer.",
                         launch=launch,
                     )
-                if not wait and weather.count > 2:
-                    # Some seconds tell nothing of an operation that is not found: only who waits can say it is lost.
+                if not wait and weather.count > 2 and not weather.was_nowhere:
+                    # Some seconds tell nothing of an operation that is not found, unless it was not found long ago.
                     self._observer.warn(
-                        f"The go-live of {offer} could not be {'found' if weather.is_nowhere else 'read'} (operation "
-                        f"{launch.operation_id}); the next `pulumi up` asks again."
+                        f"The go-live of {offer} {weather.in_words} (operation {launch.operation_id}); the next "
+                        "`pulumi up` asks again."
                     )
                     return launch
                 delay = self._schedule.delay(
@@ -222,11 +223,19 @@ class Watch:
         )
 
 
-class _Weather:
-    """How long the present run of unreadable answers lasts, and when it is too long."""
+def _seconds_since(moment: datetime | None, clock: Clock) -> float:
+    return max((clock.now() - moment).total_seconds(), 0.0) if moment else 0.0
 
-    def __init__(self, limits: Limits) -> None:
+
+class _Weather:
+    """How long the present run of unreadable answers lasts, and when it is too long.
+
+    missing: for how many seconds the operation was missing when this wait began.
+    """
+
+    def __init__(self, limits: Limits, missing: float) -> None:
         self._limits = limits
+        self._missing = missing
         self.count = 0
         self.refused = 0
         self._told_at: float | None = None
@@ -236,6 +245,7 @@ class _Weather:
     def clear(self) -> None:
         self.count = self.refused = 0
         self._told_at = self._refused_since = self._nowhere_since = None
+        self._missing = 0.0
 
     def nowhere(self, now: float) -> None:
         """The operation's address and the list both say, readably, that there is no such operation."""
@@ -245,6 +255,17 @@ class _Weather:
     @property
     def is_nowhere(self) -> bool:
         return self._nowhere_since is not None
+
+    @property
+    def was_nowhere(self) -> bool:
+        """Whether an earlier run, for too long a time ago, and this one have not found it: it may be lost."""
+        return self.is_nowhere and self._missing > self._limits.lost
+
+    @property
+    def in_words(self) -> str:
+        if not self.count:
+            return ""
+        return f"could not be {'found' if self.is_nowhere else 'read'} when it was last asked for"
 
     def bear(self, error: OfferGoLiveError, now: float) -> str:
         """Why the wait must end, in words; empty while it goes on. "Cannot be read" is not "failed"."""
@@ -259,7 +280,9 @@ class _Weather:
         self._refused_since = None
         if not isinstance(error, NotFound):
             self._nowhere_since = None
-        if self._nowhere_since is not None and now - self._nowhere_since > self._limits.lost:
+        # Where an earlier run did not find it either, this one only has to outlast a moment's bad weather.
+        enough = self._limits.settle if self.was_nowhere else self._limits.lost
+        if self._nowhere_since is not None and now - self._nowhere_since > enough:
             return "lost"
         return ""
 

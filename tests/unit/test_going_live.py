@@ -17,6 +17,7 @@ from providers.azure_marketplace.errors import (
     LaunchUnknown,
     NotSent,
     Refused,
+    RefusedAfterwards,
     StillRunning,
 )
 from providers.azure_marketplace.going_live import GoingLive, Turns
@@ -353,6 +354,54 @@ def test_an_operation_that_nobody_knows_any_more_ends_the_wait_and_is_not_submit
     stack.triggers += 1
     assert stack.up() is None
     assert accepted(world) == 2
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_what_other_triggers_ask_for_is_not_lost_with_an_operation_that_nobody_knows(wait: bool) -> None:
+    """The run that asks for it may be over before the earlier operation counts as lost; the next one remembers both."""
+    stack, world, _, clock = stack_on(seconds=36_000)
+    stack.up(timeout=10)
+    world.add_offer("contoso", "vm", preview=7, production=6)
+    stack.wait = wait
+    stack.triggers += 1
+    error = stack.up(timeout=60)
+    assert "could not be found" in (str(error) if wait else " ".join(stack.told.warnings))
+    assert accepted(world) == 1
+    clock.pass_by(1000)
+    assert stack.up(timeout=100_000 if wait else 60) is None
+    assert accepted(world) == 2
+    assert stack.launch
+    assert not stack.launch.superseded
+    assert stack.launch.missing_since is None
+
+
+def test_an_operation_that_was_missing_long_ago_is_not_waited_for_as_long_again() -> None:
+    stack, world, _, clock = stack_on(seconds=36_000)
+    stack.up(timeout=10)
+    world.add_offer("contoso", "vm", preview=7, production=6)
+    assert isinstance(stack.up(), LaunchLost)
+    clock.pass_by(60)
+    began = clock.monotonic()
+    assert isinstance(stack.up(), LaunchLost)
+    assert 30 <= clock.monotonic() - began < 120
+    assert accepted(world) == 1
+
+
+def test_an_operation_that_is_found_again_is_missing_no_more() -> None:
+    stack, world, api, clock = stack_on(seconds=36_000)
+    stack.up(timeout=10)
+    with pytest.MonkeyPatch.context() as hidden:
+        hidden.setattr(api, "operations", lambda _: [])
+        api.faults.reads = ["404"] * 8
+        assert isinstance(stack.up(timeout=20), StillRunning)
+    api.faults.reads.clear()
+    assert stack.state
+    assert stack.state["missing_since"]
+    clock.pass_by(1000)
+    assert isinstance(stack.up(timeout=20), StillRunning)
+    assert stack.state
+    assert stack.state["missing_since"] is None
+    assert accepted(world) == 1
 
 
 def test_an_operation_that_nobody_knows_any_more_went_live_where_production_shows_it_since() -> None:
@@ -916,3 +965,58 @@ def test_a_second_resource_of_a_program_does_not_send_what_was_accepted_without_
         with pytest.raises(LaunchLost):
             rule.bring_about(Request(OFFER), None, deadline=clock.monotonic() + DAY)
     assert accepted(world) == 1
+
+
+def test_a_failure_of_another_version_is_not_one_of_what_is_asked_for_now() -> None:
+    """Version 8 was never submitted: that 7 failed meanwhile says nothing of it, whoever may submit again what."""
+    stack, world, _, _ = stack_on(seconds=600, ends="failed")
+    stack.resubmit = False
+    stack.up(timeout=10)
+    world.put_in_preview("contoso", "vm")
+    stack.triggers += 1
+    assert isinstance(stack.up(), LaunchFailed)
+    assert accepted(world) == 2
+    assert isinstance(stack.up(), LaunchFailed)
+    assert accepted(world) == 2
+
+
+def test_a_failure_of_what_other_triggers_ask_for_is_told_and_not_submitted_again() -> None:
+    """The go-live that ran took the very preview that they ask for."""
+    stack, world, _, _ = stack_on(seconds=600, ends="failed")
+    stack.resubmit = False
+    stack.up(timeout=10)
+    stack.triggers += 1
+    for _ in range(2):
+        assert isinstance(stack.up(), LaunchFailed)
+        assert accepted(world) == 1
+
+
+def test_a_run_that_is_cancelled_after_a_refusal_tells_the_refusal() -> None:
+    """It was submitted, and nothing of it began: that is another thing than never to have been submitted."""
+    stack, world, api, clock = stack_on(seconds=600)
+    stack.up(timeout=10)
+    read = api.operation
+
+    def refused(offer: OfferKey, operation_id: str) -> Operation:
+        answer = replace(read(offer, operation_id), status=Status.FAILED, refused=True)
+        world.add_offer("contoso", "vm", preview=7, production=6)
+        return answer
+
+    api.operation = refused  # type: ignore[method-assign]
+    clock.cancel_at = clock.monotonic() + 10
+    error = stack.up()
+    assert isinstance(error, RefusedAfterwards)
+    assert status_of(stack) is Status.NOT_STARTED
+
+
+def test_one_offer_is_not_submitted_through_two_apis_by_one_program() -> None:
+    clock = FakeClock()
+    apis = [WorldApi(world_with(clock, seconds=600), clock) for _ in range(2)]
+    apis[1].owns = lambda operation_id: False  # type: ignore[method-assign]
+    turns = Turns()
+    rule = GoingLive(apis[0], clock, Told(), turns=turns)
+    rule.bring_about(Request(OFFER, wait=False), None, deadline=clock.monotonic() + DAY)
+    rule = GoingLive(apis[1], clock, Told(), turns=turns)
+    with pytest.raises(LaunchRefused, match="another API"):
+        rule.bring_about(Request(OFFER, wait=False), None, deadline=clock.monotonic() + DAY)
+    assert [accepted(api.world) for api in apis] == [1, 0]
