@@ -56,10 +56,13 @@ class Launch:
     def seen(self, operation: Operation, now: datetime) -> Launch:
         """With what its operation was seen to be. now: where the API tells neither a date nor its own clock."""
         ended = operation.status.ended
+        at = operation.changed_at
+        if at and self.submitted_at and at < self.submitted_at:
+            at = None  # the date of its preview, say: nothing ends before it began
         return replace(
             self,
             status=operation.status,
-            finished_at=(operation.changed_at or operation.seen_at or now) if ended else None,
+            finished_at=(at or operation.seen_at or now) if ended else None,
             live_links=operation.live_links or self.live_links,
             preview_links=operation.preview_links or self.preview_links,
             missing_since=None,

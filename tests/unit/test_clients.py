@@ -62,8 +62,15 @@ def ingestion(**answers: list[Answer]) -> PublishingApi:
     return client_of(INGESTION, _Scripted({"/product": [found], **by_path}))
 
 
-def submission(number: int, target: str, status: str = "completed", result: str = "succeeded") -> dict[str, Any]:
-    return {"id": f"submission/p-1/{number}", "target": {"targetType": target}, "status": status, "result": result}
+def submission(
+    number: int, target: str, status: str = "completed", result: str = "succeeded", **more: Any
+) -> dict[str, Any]:
+    target_and_end = {"target": {"targetType": target}, "status": status, "result": result}
+    return {"id": f"submission/p-1/{number}", **target_and_end, **more}
+
+
+def made(hour: int) -> str:
+    return f"2026-01-01T{hour:02}:00:00.1234567Z"
 
 
 def center(*submissions: dict[str, Any], **answers: list[Answer]) -> PublishingApi:
@@ -352,6 +359,26 @@ def test_of_an_error_tree_every_leaf_is_told_and_never_a_tree_without_end() -> N
         ([submission(8, "preview", "running", "pending"), submission(7, "live")], "7", "7", True, "8"),
         ([submission(8, "preview", "running", "pending")], None, None, False, None),
         ([submission(2**60 + 1, "preview"), submission(2**60, "live")], str(2**60 + 1), str(2**60), False, None),
+        # Numbers that do not grow, as Partner Center's were seen not to: the dates tell.
+        ([submission(3, "preview", created=made(9)), submission(8, "live", created=made(7))], "3", "8", False, None),
+        (
+            [
+                submission(3, "preview", "running", "pending", created=made(9)),
+                submission(8, "preview", created=made(7)),
+            ],
+            *("8", None, False, "3"),
+        ),
+        # A go-live with a number and a date of its own.
+        ([submission(7, "preview", created=made(7)), submission(8, "live", created=made(9))], "7", "8", True, None),
+        # The go-live of an older preview, begun late, says nothing of the newer one.
+        ([submission(8, "preview", created=made(7)), submission(7, "live", created=made(9))], "8", "7", False, None),
+        (
+            [submission(8, "preview", created=made(7)), submission(7, "live", created="0001-01-01")],
+            "8",
+            "7",
+            False,
+            None,
+        ),
         ([{"id": 7, "target": "live"}, {"id": "submission/p-1/x"}, {}], None, None, False, None),
     ],
 )
@@ -406,6 +433,23 @@ def test_what_product_ingestions_submissions_mean(
                 state("6", "Published", "InStore"),
             ],
             *("7", "6", False, None),
+        ),
+        # A draft without a release, beside releases whose ids do not grow.
+        (
+            [
+                state("900", "Published", "InStore", releaseNumber=1),
+                state("700", "Published", "ReadyToPublish", releaseNumber=2),
+                state("100", "InProgress", "Cancelled"),
+            ],
+            *("700", "900", False, None),
+        ),
+        # Its creation failed, and it is a draft as before.
+        (
+            [
+                state("8", "InProgress", "InDraft", pendingUpdateInfo={"updateType": "Create", "status": "Failed"}),
+                state("7", "Published", "ReadyToPublish"),
+            ],
+            *("7", None, False, "8"),
         ),
         ([{"id": "a/b", "state": "Published", "substate": "InStore"}, {}, {"id": True}], None, None, False, None),
         (
@@ -462,6 +506,22 @@ def test_a_pinned_older_preview_goes_live_beside_it_with_a_warning() -> None:
     assert any(
         "nobody knows what the state 'ModularCert Submitted' of version 7" in each for each in stack.told.warnings
     )
+
+
+def test_a_submission_whose_creation_failed_is_told_with_its_reason() -> None:
+    update = {"updateType": "Create", "status": "Failed", "failureReason": "Active validation errors"}
+    api = center(state("8", "InProgress", "InDraft", pendingUpdateInfo=update), state("7", "Published", "InStore"))
+    (failed, _) = api.operations(OFFER)
+    assert (failed.kind, failed.status) == (Kind.PREVIEW, Status.FAILED)
+    assert [message.text for message in failed.messages] == ["Active validation errors"]
+
+
+def test_an_older_go_live_with_a_greater_number_is_not_that_of_a_job_that_is_lost() -> None:
+    """A list that lags behind shows what was live before, by a number that is greater."""
+    listed = listing(submission(3, "preview", created=made(9)), submission(8, "live", created=made(7)))
+    api = ingestion(**{"submission__p-1": [listed]})
+    with pytest.raises(NotFound):
+        api.operation(OFFER, "submission/p-1/3")
 
 
 def test_a_promote_that_waits_for_a_confirmation_is_no_go_live() -> None:

@@ -22,7 +22,7 @@ from providers.azure_marketplace.errors import (
 )
 from providers.azure_marketplace.going_live import GoingLive, Turns
 from providers.azure_marketplace.launch import Launch
-from providers.azure_marketplace.publishing import Accepted, Message, OfferKey, Operation, Slot, Status, Step
+from providers.azure_marketplace.publishing import Accepted, Kind, Message, OfferKey, Operation, Slot, Status, Step
 from providers.azure_marketplace.request import Request
 from providers.azure_marketplace.sight import stands
 from simulator.behaviour import Behaviour
@@ -1020,3 +1020,13 @@ def test_one_offer_is_not_submitted_through_two_apis_by_one_program() -> None:
     with pytest.raises(LaunchRefused, match="another API"):
         rule.bring_about(Request(OFFER, wait=False), None, deadline=clock.monotonic() + DAY)
     assert [accepted(api.world) for api in apis] == [1, 0]
+
+
+def test_no_launch_ends_before_it_began() -> None:
+    """An API may date what went live by its preview."""
+    began = datetime(2026, 1, 2, tzinfo=timezone.utc)
+    launch = Launch(Status.RUNNING, "op-1", submitted_at=began)
+    dated = Operation("op-1", Kind.GO_LIVE, Status.SUCCEEDED, changed_at=datetime(2026, 1, 1, tzinfo=timezone.utc))
+    assert launch.seen(dated, datetime(2026, 1, 3, tzinfo=timezone.utc)).finished_at == datetime(
+        2026, 1, 3, tzinfo=timezone.utc
+    )

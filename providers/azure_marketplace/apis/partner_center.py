@@ -254,14 +254,16 @@ def _operation_id(path: str, status: Status) -> str:
 
 
 def _newest_first(listed: Sequence[_Submission]) -> list[_Submission]:
-    """By the number of the release, where each has one; else by id."""
-    released = all(item.release is not None for item in listed)
+    """By the number of the release, and those of one release by id, which need not grow from one to the next [O].
 
-    def age(item: _Submission) -> tuple[int, int]:
-        release, number = item.release or 0, int(item.id) if item.id.isdecimal() else 0
-        return (release, number) if released else (number, release)
-
-    return sorted(listed, key=age, reverse=True)
+    One without such a number stands where its id would put it among the others, and does not turn those around.
+    """
+    by_id = sorted(listed, key=lambda item: item.number, reverse=True)
+    newest_first = sorted((item for item in by_id if item.release), key=lambda item: item.release or 0, reverse=True)
+    for item in reversed([item for item in by_id if not item.release]):
+        older = (at for at, other in enumerate(newest_first) if other.number < item.number)
+        newest_first.insert(next(older, len(newest_first)), item)
+    return newest_first
 
 
 def _preview(listed: Sequence[_Submission]) -> Slot | None:
@@ -341,6 +343,10 @@ class _Submission(Said):
         return cls.model_validate({**item, "product": product})
 
     @property
+    def number(self) -> int:
+        return int(self.id) if self.id.isdecimal() else 0
+
+    @property
     def release(self) -> int | None:
         return int(self.releasenumber) if self.releasenumber and self.releasenumber.isdecimal() else None
 
@@ -351,11 +357,15 @@ class _Submission(Said):
         return moment if moment and moment.year > 1900 else None
 
     @property
+    def _update(self) -> str:
+        """What has become of what was last wanted of it: running, where it does not say."""
+        return _word(self.pendingupdateinfo.status) or "running"
+
+    @property
     def _promote(self) -> str:
         """What has become of the wish to promote it, where it tells of one that was confirmed [O]."""
-        update = self.pendingupdateinfo
-        status = _word(update.status) or "running"
-        return status if _word(update.updatetype) == "promote" and status != "pendingconfirmation" else ""
+        is_one = _word(self.pendingupdateinfo.updatetype) == "promote" and self._update != "pendingconfirmation"
+        return self._update if is_one else ""
 
     @property
     def outcome(self) -> tuple[Kind, Status, bool]:
@@ -374,6 +384,9 @@ class _Submission(Said):
                 return Kind.GO_LIVE, Status.RUNNING, True  # by documents "going live" [G]
             if substate == "readytopublish" and state == "published":
                 return self._waiting
+            if state == "inprogress" and self._update in (*_FAILED, *_CANCELED):
+                # Its creation came to nothing, and it stays the draft that it was [O].
+                return kind, Status.FAILED if self._update in _FAILED else Status.CANCELED, True
             if state == "inprogress" or self._promote:
                 return kind, Status.RUNNING, substate in _STILL
         if state == "rolledback":

@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -225,7 +226,14 @@ class ProductIngestion(OneList):
         # Of the entries of one number: the go-live first, and of go-lives the one that still runs, then the one that
         # succeeded: it may be listed beside an earlier try.
         rank = {Status.SUCCEEDED: 1, Status.FAILED: 0, Status.CANCELED: 0}
-        return sorted(listed, key=lambda item: (item.number, item.is_live, rank.get(item.status, 2)), reverse=True)
+        dated = all(item.created for item in listed)
+
+        def age(item: _Submission) -> tuple[datetime, int, bool, int]:
+            # Numbers need not grow: those of Partner Center, of the same look, do not [O].
+            when = item.created if dated and item.created else _NEVER
+            return when, item.number, item.is_live, rank.get(item.status, 2)
+
+        return sorted(listed, key=age, reverse=True)
 
     def _job(self, offer: OfferKey, job: str) -> _Asked:
         """What the job says, asked no oftener than it may be; an end is final, and not asked for again."""
@@ -312,17 +320,21 @@ class ProductIngestion(OneList):
         number = int(submission.rpartition("/")[2])
         listed = self._submissions(offer)
         operations = _operations(listed)
+        own = next((item for item in listed if item.is_preview and item.number == number), None)
         others = {item.number for item in listed if item.is_preview} - {number}  # each goes live by its own number
         live = [
             (item.number, at)
             for at, item in enumerate(listed)
-            if item.is_live and item.number >= number and item.number not in others
+            if item.is_live
+            and item.number not in others
+            and (item.number == number or (item.number > number and not (own and item.is_older_than(own))))
         ]
         # Newest first, and of one number the one that counts first.
         first = min((each for each, _ in live), default=None)
         return next((operations[at] for each, at in live if each == first), None)
 
 
+_NEVER = datetime.min.replace(tzinfo=timezone.utc)
 _CAME_TO_NOTHING = (Status.FAILED, Status.CANCELED)
 
 
@@ -350,13 +362,18 @@ def _preview(listed: Sequence[_Submission]) -> Slot | None:
     stands = ready or taken
     if stands is None:
         return None
-    # What is live under a greater number came after it: numbers grow.
-    spent = any(item.is_live and item.status is Status.SUCCEEDED and item.number >= stands.number for item in listed)
-    latest = max(stands.number, taken.number if taken else 0)
-    later = previews[0] if previews and previews[0].number > latest else None
+    live = [item for item in listed if item.is_live and item.status is Status.SUCCEEDED]
+    # What is live under a greater number came after it, unless the dates say otherwise.
+    spent = any(
+        item.number == stands.number or (item.number > stands.number and not item.is_older_than(stands))
+        for item in live
+    )
+    latest = min(listed.index(item) for item in (stands, taken) if item is not None)
+    later = previews[0] if previews and listed.index(previews[0]) < latest else None
+    later = None if later and later.number in (stands.number, taken.number if taken else 0) else later
     return Slot(
         str(stands.number),
-        instant(stands.created) if stands.is_preview else None,
+        stands.created if stands.is_preview else None,
         spent=spent,
         overtaken=later.neutral() if later else None,
     )
@@ -408,7 +425,16 @@ class _Submission(Said):
     target: Annotated[_Target, Object] = Field(default_factory=_Target)
     status_word: Label = Field(default="", alias="status")
     result: Label = ""
-    created: Text = ""
+    created_text: Text = Field(default="", alias="created")
+
+    @property
+    def created(self) -> datetime | None:
+        """When it, or the preview that it was, was made: which of the two is not known [G]."""
+        return instant(self.created_text)
+
+    def is_older_than(self, other: _Submission) -> bool:
+        """Whether the dates say so; where they do not tell, the numbers have to."""
+        return self.created is not None and other.created is not None and self.created < other.created
 
     @property
     def number(self) -> int:
