@@ -102,6 +102,7 @@ class PartnerCenter(_Strict):
     page_sizes: tuple[int, ...] = ()  # irregular pages, 1 or 4 items [O cassette]; repeated; (): all on one
     last_next_link_404: bool = False  # one nextLink too many, which is not found [O bcch#3151]
     published_time: Literal["zone", "no zone"] = "zone"  # the workflow's times never have one [O bcch help]
+    published_from: Literal["preview", "live"] = "preview"  # [O bcch]; live: what the year 1601 suggests [I]
     error_form: Literal["json", "text"] = "json"  # text: JSON wrapped in a sentence [O AL-Go#2278]
     submission_code: Literal[201, 202] = 201  # of a POST of submissions [D]; azure-docs#93203: 202 [O]
     reseller_needed: bool = False  # a submission without that module fails, Resell-20007 [O azure-docs#93203]

@@ -19,10 +19,11 @@ from simulator.offer_types import offer_type
 from simulator.wire import zulu
 from simulator.world import Content, Offer, Operation, Shown
 
-_NEVER = "1601-01-01T00:00:00Z"  # publishedTimeInUtc of what was never live [O]
+_NEVER = "1601-01-01T00:00:00Z"  # publishedTimeInUtc of what was never published, to preview or live [O]
+_NOT_YET = "0001-01-01T00:00:00"  # of a push or a step that has not begun, or not ended [O bcch]
 _INSTANCES = uuid.UUID("3f0a7f3b-7d0c-4f0e-a7f0-5f5b0a0a1c11")
-_PREVIEW_STEPS = ("Automated validation", "Preview Creation")
-_LIVE_STEPS = ("Publisher Signoff", "Certification", "Publish")  # [O bcch]; which push has which is a guess [G]
+_PREVIEW_STEPS = ("Automated validation", "Preview Creation", "Publisher Signoff")  # the last with the second [O bcch]
+_LIVE_STEPS = ("Certification", "Publish")
 MODULES = ("Availability", "Listing", "Package", "Property", "ResellerConfiguration")
 
 
@@ -53,7 +54,8 @@ def submission_of(offer: Offer, content: Content, shown: Shown) -> Submission:
     if last is not None and (running or last.ending in ("failed", "canceled")):
         standing = _of_golive if last.kind == "golive" else _of_publish
         state, substate = standing(offer, last, running)
-    at = lived[-1].ended_at if lived else content.changed_at if live else None
+    told = live or (state == "Published" and offer.behaviour.partner_center.published_from == "preview")
+    at = lived[-1].ended_at if lived else content.changed_at if told else None
     return Submission(content, state, substate, last, running, at)
 
 
@@ -98,7 +100,7 @@ def product(offer: Offer) -> dict[str, Any]:
 
 def submission(offer: Offer, one: Submission) -> dict[str, Any]:
     number = one.content.version
-    numbers = sorted(offer.history)
+    numbers = list(offer.history)  # in the order in which they were made: ids need not grow [O bcch]
     published = _NEVER if one.published_at is None else _date(offer, one.published_at)
     body: dict[str, Any] = {
         "resourceType": "Submission",
@@ -137,7 +139,7 @@ def branches(offer: Offer, module: str) -> list[dict[str, Any]]:
     """The product's branch of a module, and its plan's where plans have it [D]."""
     branch = {
         "resourceType": "Branch",
-        "friendlyName": "main",
+        "friendlyName": "Main",
         "type": "Main",
         "module": module,
         "currentDraftInstanceID": instance(offer, module),
@@ -182,12 +184,12 @@ def workflow(offer: Offer, one: Submission, now: float) -> list[dict[str, Any]]:
 def push_to_live(one: Submission, now: float) -> dict[str, Any]:
     op = one.operation if one.operation is not None and one.operation.kind == "golive" else None
     if op is None:
-        passed = len(_LIVE_STEPS) if one.substate == "InStore" else 0
-        word = "Success" if passed else "NotStarted"
-        steps = _steps(_LIVE_STEPS, passed, "NotStarted", one.published_at)
-        return _push("Live", word, steps, one.published_at, one.published_at)
-    # The portal's six steps, told as three.
-    passed = len(_LIVE_STEPS) if op.ending == "succeeded" else min(2, int(op.position(now)))
+        in_store = one.substate == "InStore"
+        at = one.published_at if in_store else None
+        steps = _steps(_LIVE_STEPS, len(_LIVE_STEPS) if in_store else 0, "NotStarted", at)
+        return _push("Live", "Success" if in_store else "NotStarted", steps, at, at)
+    # The portal's six steps, told as two.
+    passed = len(_LIVE_STEPS) if op.ending == "succeeded" else min(1, int(op.position(now) / 3))
     word = _step_word(op)
     return _push("Live", word, _steps(_LIVE_STEPS, passed, word, op.accepted_at), op.accepted_at, op.ended_at)
 
@@ -197,7 +199,7 @@ def _push_to_preview(offer: Offer, one: Submission, now: float) -> dict[str, Any
     op = next((o for o in offer.submissions if o.kind == "publish" and o.content.version == number), None)
     if op is None or op.ending == "succeeded" or op.awaiting_signoff_since is not None:
         at = one.content.changed_at if op is None else op.accepted_at
-        return _push("Preview", "Success", _steps(_PREVIEW_STEPS, 2, "Success", at), at, one.content.changed_at)
+        return _push("Preview", "Success", _steps(_PREVIEW_STEPS, 3, "Success", at), at, one.content.changed_at)
     word = _step_word(op)
     steps = _steps(_PREVIEW_STEPS, min(1, int(op.position(now) / 2)), word, op.accepted_at)
     return _push("Preview", word, steps, op.accepted_at, op.ended_at)
@@ -206,26 +208,32 @@ def _push_to_preview(offer: Offer, one: Submission, now: float) -> dict[str, Any
 def _push(
     target: str, state: str, steps: list[dict[str, Any]], started: float | None, completed: float | None
 ) -> dict[str, Any]:
-    body: dict[str, Any] = {"type": "Push", "state": state, "targetEnvironment": target, "workflowSteps": steps}
-    if started is not None:
-        body["startDateTimeInUtc"] = zulu(started).rstrip("Z")
-    if completed is not None:
-        body["completeDateTimeInUtc"] = zulu(completed).rstrip("Z")
-    return body
+    return {
+        "type": "Push",
+        "state": state,
+        "targetEnvironment": target,
+        "workflowSteps": steps,
+        "startDateTimeInUtc": _moment(started),
+        "completeDateTimeInUtc": _moment(completed),
+    }
+
+
+def _moment(at: float | None) -> str:
+    return _NOT_YET if at is None else zulu(at).rstrip("Z")
 
 
 def _steps(names: Sequence[str], passed: int, current: str, at: float | None) -> list[dict[str, Any]]:
     """`at`: when the push began, which is as near as the simulator tells when its steps did."""
     words = ["Success"] * passed + [current] + ["NotStarted"] * len(names)
-    found: list[dict[str, Any]] = []
-    for name, word in zip(names, words, strict=False):
-        step = {"name": name, "state": word}
-        if at is not None and word != "NotStarted":
-            step["startDateTimeInUtc"] = zulu(at).rstrip("Z")
-        if at is not None and word == "Success":
-            step["completeDateTimeInUtc"] = zulu(at).rstrip("Z")
-        found.append(step)
-    return found
+    return [
+        {
+            "name": name,
+            "state": word,
+            "startDateTimeInUtc": _moment(None if word == "NotStarted" else at),
+            "completeDateTimeInUtc": _moment(at if word == "Success" else None),
+        }
+        for name, word in zip(names, words, strict=False)
+    ]
 
 
 def _step_word(op: Operation) -> str:
@@ -244,7 +252,7 @@ def validations(offer: Offer, one: Submission) -> list[dict[str, Any]]:
             "errorCode": code,
             "severity": "Error",
             "message": text,
-            "resource": {"type": module, "value": instance(offer, module)},
+            "resource": f"{module}/{instance(offer, module)}",  # a text [D swagger, O xbox]
         }
         for text in plain(op.failure)
     ]

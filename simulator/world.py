@@ -41,6 +41,7 @@ STEP_IDS = (
 )
 _PUBLISH_STEPS = 4  # a publish ends before the publisher's signoff
 TICKS = 10_000_000  # .NET ticks in a second; ETags and versions count them
+_AN_HOUR = 3600.0
 _PRODUCTS = uuid.UUID("6f2c1d8e-6b1f-4c58-9f57-7a3b1d0c5e42")
 # What a sibling says of a conflict and of a stale preview [O cloudpub 6028eef]
 IN_PROGRESS = "An In Progress submission already exists"
@@ -319,7 +320,10 @@ class World:
         apis: tuple[Api, ...] = ("cloudPartnerPortal",),
         product_id: str | None = None,
     ) -> Offer:
-        """An offer with these versions in its slots (None: never filled), in place of any of that name."""
+        """An offer with these versions in its slots (None: never filled), in place of any of that name.
+
+        What is live came before what is in preview, whichever has the greater number.
+        """
         self._changed()
         if publisher_id not in self._all.publishers:
             self.add_publisher(publisher_id)
@@ -341,7 +345,8 @@ class World:
         )
         for slot, version in (("production", production), ("preview", preview)):
             if version is not None:
-                held = Content(version, copy.deepcopy(content), now)
+                before = slot == "production" and preview not in (None, production)
+                held = Content(version, copy.deepcopy(content), now - _AN_HOUR if before else now)
                 setattr(offer, slot, held)
                 offer.history[version] = held
         self._all.offers[offer.key] = offer

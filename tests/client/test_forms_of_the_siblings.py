@@ -161,6 +161,16 @@ def test_what_is_live_is_not_taken_live_twice(simulator: Simulator, rule: Rule, 
 
 
 @SIBLINGS
+@pytest.mark.parametrize("pin", [None, "3"])
+def test_numbers_that_do_not_grow(simulator: Simulator, rule: Rule, api: Api, pin: str | None) -> None:
+    """Partner Center's were seen not to; product ingestion's look the same."""
+    add(simulator, api, preview=3, production=8)
+    launch = take_live(rule, api, pin=pin)
+    assert (launch.status, launch.live_version, launch.confirmed_live_version) == (Status.SUCCEEDED, "3", "3")
+    assert accepted(simulator) == 1
+
+
+@SIBLINGS
 def test_a_wrong_pin_and_nothing_in_preview_are_refused_before_anything_is_sent(
     simulator: Simulator, rule: Rule, api: Api
 ) -> None:

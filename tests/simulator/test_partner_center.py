@@ -135,10 +135,21 @@ class TestSubmissions:
         body = api.submission(NUMBER)
         assert body["id"] == str(NUMBER)
         assert (body["resourceType"], body["state"], body["substate"]) == ("Submission", "Published", "ReadyToPublish")
-        assert body["publishedTimeInUtc"] == "1601-01-01T00:00:00Z"  # never
+        assert body["publishedTimeInUtc"].startswith("20")
         assert (body["releaseNumber"], body["friendlyName"]) == (1, "Submission 1")
         assert body["pendingUpdateInfo"] == {"updateType": "Create", "status": "Completed"}
         assert body["targets"] == [{"type": "Scope", "value": "Preview"}]
+
+    @pytest.mark.parametrize(("since", "year"), [("preview", "2020"), ("live", "1601")])
+    def test_when_it_was_published(self, api: Center, since: str, year: str) -> None:
+        """3.5 [O]: 1601 stands for never; two previews of a published run have their times [O bcch]."""
+        api.add(preview=NUMBER, production=None, published_from=since)
+        assert api.submission(NUMBER)["publishedTimeInUtc"].startswith(year)
+
+    def test_ids_need_not_grow_from_release_to_release(self, api: Center) -> None:
+        """Of two releases of a published run the later has the smaller id [O bcch]."""
+        api.add(preview=3, production=8)
+        assert [api.submission(number)["releaseNumber"] for number in (8, 3)] == [1, 2]
 
     @pytest.mark.parametrize(
         ("order", "listed"),
@@ -333,27 +344,23 @@ class TestWorkflow:
         return [(step["name"], step["state"]) for step in detail["workflowSteps"]]
 
     def test_two_pushes_in_five_steps(self, api: Center) -> None:
-        """3.5 [D + O bcch]: the steps' names; which push has which is a guess [G]."""
+        """3.5 [D + O bcch]: the steps' names; the signoff is of the preview, and has passed when that is ready."""
         api.add()
         first, second = api.get(api.of(7, "/workflowdetails"))["value"]
         assert [one["targetEnvironment"] for one in (first, second)] == ["Preview", "Live"]
         assert [one["state"] for one in (first, second)] == ["Success", "NotStarted"]
-        assert self.steps(api, 0) == [("Automated validation", "Success"), ("Preview Creation", "Success")]
-        names = ["Publisher Signoff", "Certification", "Publish"]
-        assert self.steps(api) == [(name, "NotStarted") for name in names]
+        names = ["Automated validation", "Preview Creation", "Publisher Signoff"]
+        assert self.steps(api, 0) == [(name, "Success") for name in names]
+        assert self.steps(api) == [("Certification", "NotStarted"), ("Publish", "NotStarted")]
 
     def test_its_steps_pass(self, api: Center) -> None:
         api.add()
         api.promote()
         seen = []
-        for _ in range(3):
+        for _ in range(2):
             seen.append([state for _, state in self.steps(api)])
-            api.world.advance(api.offer.submissions[-1].id)
-        assert seen == [
-            ["InProgress", "NotStarted", "NotStarted"],
-            ["Success", "InProgress", "NotStarted"],
-            ["Success", "Success", "InProgress"],
-        ]
+            api.world.advance(api.offer.submissions[-1].id, 3)
+        assert seen == [["InProgress", "NotStarted"], ["Success", "InProgress"]]
         api.world.advance(api.offer.submissions[-1].id, 9)
         assert {state for _, state in self.steps(api)} == {"Success"}
 
@@ -361,7 +368,14 @@ class TestWorkflow:
         """3.5 [O bcch]: anything else than the three words is a failure."""
         api.add(mode="at once", ends="failed")
         api.promote()
-        assert self.steps(api)[1] == ("Certification", "Failed")
+        assert self.steps(api)[0] == ("Certification", "Failed")
+
+    def test_what_has_not_begun_is_dated_to_the_year_1(self, api: Center) -> None:
+        """3.5 [O bcch]."""
+        api.add()
+        live = api.get(api.of(7, "/workflowdetails"))["value"][1]
+        for one in (live, *live["workflowSteps"]):
+            assert one["startDateTimeInUtc"] == one["completeDateTimeInUtc"] == "0001-01-01T00:00:00"
 
     @pytest.mark.parametrize("count", [0, 1, 2, 3])
     def test_how_many_there_are_is_not_promised(self, api: Center, count: int) -> None:

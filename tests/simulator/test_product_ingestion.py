@@ -174,7 +174,7 @@ class TestVersions:
 class TestSubmissions:
     def test_the_list(self, api: Ingestion) -> None:
         """2.7 [D sample]: the draft without status, result and date; preview and live, completed."""
-        api.add()
+        api.add(listing_order="oldest")
         assert api.entries() == ["draft 0 -", "live 6 succeeded", "preview 7 succeeded"]
         draft, live, _ = api.listed()
         assert not draft.keys() & {"status", "result", "created"}
