@@ -24,14 +24,11 @@ from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import NoReturn
 
 from providers.azure_marketplace.clock import Clock
 from providers.azure_marketplace.errors import (
     Interrupted,
-    LaunchCanceled,
     LaunchError,
-    LaunchFailed,
     LaunchLost,
     LaunchRefused,
     LaunchUnknown,
@@ -39,7 +36,7 @@ from providers.azure_marketplace.errors import (
     PublishingError,
     RefusedAfterwards,
     SignInFailed,
-    UnknownOffer,
+    Unreadable,
 )
 from providers.azure_marketplace.launch import Launch
 from providers.azure_marketplace.looking import Lookout, SideBySide, one_after_another
@@ -53,9 +50,10 @@ from providers.azure_marketplace.publishing import (
     same,
 )
 from providers.azure_marketplace.request import Action, Forecast, Request
-from providers.azure_marketplace.sight import Sight, covers, is_recorded, launch_of, newer, stands
+from providers.azure_marketplace.sight import Sight, covers, is_recorded, launch_of, newer, since, stands
 from providers.azure_marketplace.submitting import RUN_AGAIN, Submitter
-from providers.azure_marketplace.watching import Limits, Observer, Watch
+from providers.azure_marketplace.verdicts import Verdicts, nowhere_else
+from providers.azure_marketplace.watching import Limits, Observer, Watch, not_earlier
 
 __all__ = ["GoingLive", "Turns"]
 
@@ -102,10 +100,6 @@ class _Past:
     in_the_way: LaunchError | None = None
 
 
-def nowhere_else(_: OfferKey) -> str | None:
-    return None
-
-
 class GoingLive:
     """The rule, for one run. `turns` is shared by all that run in this process.
 
@@ -134,7 +128,7 @@ class GoingLive:
         self._lookout = Lookout(api, clock, self._limits, side_by_side)
         self._submitter = self.submitter(api, clock, observer, lookout=self._lookout, limits=self._limits)
         self._turns = turns or Turns()
-        self._elsewhere = elsewhere
+        self._verdicts = Verdicts(api, clock, self._lookout, elsewhere)
 
     def bring_about(self, request: Request, recorded: Launch | None, *, deadline: float) -> Launch:
         """Take the offer live, or find that it is; returns what is to be recorded.
@@ -156,7 +150,7 @@ class GoingLive:
                 raise
             if launch.operation_id is None:
                 return launch
-            ran, since = fresh, self._clock.monotonic()
+            ran, began = fresh, self._clock.monotonic()
             if not launch.status.ended and request.wait:
                 try:
                     launch, was_running = self._watch.until_it_ends(request.offer, launch, deadline)
@@ -164,7 +158,7 @@ class GoingLive:
                     past = _Past(past.recorded, in_the_way=error)
                     continue
                 # Running, said a list that may lag behind, for as long as that is believed to be the case.
-                ran = ran or (was_running and self._clock.monotonic() > since + self._limits.settle)
+                ran = ran or (was_running and self._clock.monotonic() > began + self._limits.settle)
             if not launch.status.ended:
                 return launch
             if self._is_the_last(request.offer, launch, ran, deadline):
@@ -192,7 +186,12 @@ class GoingLive:
         Raises `LaunchRefused` where it would refuse.
         """
         sight = self._lookout.look(request.offer, self._clock.monotonic() + self._limits.patience)
-        action, operation = self._decide(request, None, sight)
+        try:
+            action, operation = self._decide(request, None, sight)
+        except LaunchRefused as error:
+            if sight.cut_short:
+                raise Unreadable(f"{error.what}; but its list breaks off with a page that is not found") from error
+            raise
         spent = sight.preview is not None and sight.preview.spent
         if request.triggered and not spent and action is Action.ADOPT and operation and operation.status.ended:
             # It may be the recorded one, which other triggers do not leave at that.
@@ -212,11 +211,15 @@ class GoingLive:
             exists = self._lookout.patiently(lambda: self._api.offer_exists(offer), deadline)
             if not exists:
                 # What was submitted is not to be forgotten because nothing can be found for a moment.
-                unfinished = recorded.operation_id is not None and not recorded.status.ended
-                return recorded if unfinished else None
+                if not recorded.is_open:
+                    return None
+                self._observer.warn(f"{self._api.title} shows nothing of {offer}; what was submitted stays recorded.")
+                return recorded
         if self._is_foreign(recorded, moved=moved):
             return self._renumbered(recorded, sight) if recorded.status.ended else recorded
         launch = replace(recorded, live_version=sight.live_version, preview_version=sight.preview_version)
+        if sight.contradicts(recorded):
+            launch = recorded
         running = sight.running(recorded)
         if running and recorded.status.ended:
             # Started by hand in the portal, or by a run that died before it could record it. What was asked for
@@ -236,6 +239,7 @@ class GoingLive:
             if not listed:
                 return launch
             operation = listed[0]
+        operation = not_earlier(operation, recorded, self._since_submitted(recorded), self._limits)
         seen = replace(launch, operation_id=operation.id).seen(operation, self._clock.now())
         if seen.status is Status.SUCCEEDED and not seen.adopted:
             before = replace(seen, live_version=recorded.live_version)
@@ -249,16 +253,18 @@ class GoingLive:
         if recorded and self._is_foreign(recorded, moved=request.moved):
             if not request.changed and stands(recorded, request.pin):
                 return self._moved(request, recorded, deadline)
-            if recorded.status.ended:
-                return _Past(replace(recorded, operation_id=None))
-            left_behind = recorded if recorded.operation_id or recorded.unanswered_at else None
-            return _Past(None, left_behind)
+            if not recorded.is_open:
+                return _Past(replace(recorded, operation_id=None) if recorded.status.ended else None)
+            # What is known to be lost, or was never named, is let go of where other inputs ask anew.
+            let_go = request.changed and (recorded.missing_since or not recorded.operation_id)
+            return _Past(None, None if let_go and not recorded.unanswered_at else recorded)
         if recorded is None:
             return _Past(None)
         if recorded.operation_id and not recorded.status.ended:
             return self._resumed(request, recorded, deadline)
         if request.changed:
-            return _Past(recorded)
+            named = self._named_since(request.offer, recorded, deadline)
+            return self._resumed(request, named, deadline) if named else _Past(recorded)
         if recorded.status is Status.RUNNING:
             return _Past(recorded, in_the_way=self._submitter.nameless(request.offer, recorded))
         if stands(recorded, request.pin):
@@ -267,8 +273,15 @@ class GoingLive:
             # A refresh saw the end of one that was begun for somebody else.
             return self._conclude(request, recorded) or _Past(recorded)
         if not request.resubmit and recorded.status in (Status.FAILED, Status.CANCELED):
-            return _Past(recorded, in_the_way=self._ended_badly(request, recorded))
+            return _Past(recorded, in_the_way=self._verdicts.ended_badly(request, recorded))
         return _Past(recorded)
+
+    def _named_since(self, offer: OfferKey, recorded: Launch, deadline: float) -> Launch | None:
+        """A launch that was accepted without a name, with that of the first go-live that the list shows since."""
+        if recorded.status is not Status.RUNNING or recorded.operation_id:
+            return None
+        shown = since(recorded.submitted_at, self._lookout.look(offer, deadline).go_lives)
+        return replace(recorded, operation_id=shown[-1].id) if shown else None
 
     def _is_foreign(self, launch: Launch, *, moved: bool = False) -> bool:
         """Whether it is of another API; moved: what is known of one that names no operation."""
@@ -307,8 +320,11 @@ class GoingLive:
             # Begun for other inputs. It is waited for all the same, unless what is wanted now cannot come of it.
             recorded = replace(recorded, adopted=True, superseded=True)
             sight = self._lookout.look(offer, deadline)
-            if not sight.cut_short:
+            try:
                 self._decide(request, recorded, sight)
+            except LaunchRefused:
+                if not sight.cut_short and self._runs_still(offer, recorded, deadline):
+                    raise
         self._observer.note(f"Asking for the go-live of {offer} that an earlier run submitted.")
         try:
             launch, was_running = self._watch.until_it_ends(offer, recorded, deadline, wait=request.wait)
@@ -330,26 +346,45 @@ class GoingLive:
             return _Past(launch)
         return self._conclude(request, launch) or _Past(launch)
 
+    def _runs_still(self, offer: OfferKey, recorded: Launch, deadline: float) -> bool:
+        operation_id = recorded.operation_id or ""
+        try:
+            operation = self._lookout.patiently(lambda: self._api.operation(offer, operation_id), deadline)
+        except NotFound:
+            return False
+        elapsed = self._since_submitted(recorded)
+        return not not_earlier(operation, recorded, elapsed, self._limits).status.ended
+
+    def _since_submitted(self, recorded: Launch) -> float:
+        """Seconds."""
+        return (self._clock.now() - recorded.submitted_at).total_seconds() if recorded.submitted_at else 0.0
+
     # Step 2: what the API shows
 
     def _begin(self, request: Request, past: _Past, deadline: float) -> tuple[Launch, bool]:
         """A launch that runs or has ended, and whether it is a fresh one that this call submitted."""
-        recorded, left_behind, in_the_way = past.recorded, past.left_behind, past.in_the_way
+        recorded, in_the_way = past.recorded, past.in_the_way
         with self._turn(request.offer, deadline) as turn:
             if turn.unanswered_at:
                 recorded = replace(recorded or Launch(Status.NOT_STARTED), unanswered_at=turn.unanswered_at)
-            sight = self._look_before_sending(request.offer, deadline)
-            refused = isinstance(in_the_way, RefusedAfterwards)
-            if refused or self._suspicious(request, recorded, sight):
-                sight = self._second_look(request, recorded, sight, deadline, refused=refused)
-            action, operation = self._decide(request, recorded, sight)
+            try:
+                sight = self._look_before_sending(request, recorded, deadline, in_the_way)
+                action, operation = self._decide(request, recorded, sight)
+            except LaunchRefused:
+                if in_the_way and not isinstance(in_the_way, RefusedAfterwards):
+                    raise in_the_way from None  # it was submitted, and had begun
+                if past.left_behind:
+                    raise self._verdicts.left_behind(request.offer, past.left_behind) from None
+                raise
             later = sight.preview.overtaken if sight.preview else None
             if later and (later.kind is Kind.UNKNOWN or action is not Action.SUBMIT):
                 self._observer.warn(
                     f"The preview of {request.offer}, version {sight.preview_version}, may not be its latest any more: "
-                    f"{self._became_of(request.offer, later)}."
+                    f"{self._verdicts.became_of(request.offer, later)}."
                 )
-            if action is not Action.SUBMIT and request.triggered and sight.preview and sight.preview.spent:
+            went_by_itself = recorded is not None and recorded.unanswered_at is not None
+            is_spent = sight.preview is not None and sight.preview.spent
+            if action is not Action.SUBMIT and request.triggered and is_spent and not went_by_itself:
                 self._observer.warn(
                     f"What stands in the preview of {request.offer} (version {sight.preview_version}) is live already, "
                     f"and {self._api.title} takes nothing live twice: nothing was submitted. Publish to preview what "
@@ -362,35 +397,13 @@ class GoingLive:
             if operation:
                 self._observer.note(f"Found a go-live of {request.offer} that is {operation.status.value}: adopted.")
                 return launch_of(operation, recorded, sight, self._clock.now(), adopted=True), False
-            if in_the_way:
-                turn.submitted = None
-                if isinstance(in_the_way, LaunchLost) and recorded and sight.shows(recorded):
-                    self._observer.note(f"Version {sight.live_version} of {request.offer} went live since.")
-                    return self._already(sight, recorded), False
-                raise in_the_way
-            if left_behind:
-                raise LaunchRefused(
-                    f"The go-live of {request.offer} that was submitted through another API (operation "
-                    f"{left_behind.operation_id}) was not seen to end, and {self._api.title} shows none that runs: "
-                    "nothing was submitted",
-                    next_step="Set api back, and run `pulumi up` until it has ended; then change api.",
-                    about="api",
-                )
-            earlier = turn.submitted
-            if earlier and _is_unseen(earlier, recorded, sight):
-                if self._is_foreign(earlier):
-                    raise LaunchRefused(
-                        f"{request.offer} was submitted through another API by another resource of this program "
-                        f"(operation {earlier.operation_id}): nothing was submitted",
-                        next_step="Declare each offer once, with the api that it is published through.",
-                        about="api",
-                    )
-                self._observer.note(f"{request.offer} was submitted by another resource of this program: adopted.")
-                return replace(earlier, adopted=True), False
-            if turn.nameless:
-                raise copy(turn.nameless)
+            held_back = self._held_back(request, replace(past, recorded=recorded), sight, turn)
+            if held_back:
+                return held_back, False
+            if recorded and request.triggered:
+                recorded = replace(recorded, superseded=True)
             try:
-                launch, fresh = self._submitter.submit(request.offer, recorded, sight, deadline)
+                launch, fresh = self._submitter.submit(request.offer, recorded, _tried(sight, recorded), deadline)
             except LaunchLost as error:
                 turn.nameless = copy(error)
                 raise
@@ -399,6 +412,39 @@ class GoingLive:
                 raise
             turn.submitted, turn.unanswered_at = launch, None
             return launch, fresh
+
+    def _held_back(self, request: Request, past: _Past, sight: Sight, turn: Turn) -> Launch | None:
+        """The launch that answers the request although the list does not show it; None where it is to be submitted.
+
+        Raises what is known to be in the way.
+        """
+        offer, recorded, in_the_way = request.offer, past.recorded, past.in_the_way
+        sent = recorded
+        if recorded and recorded.unanswered_at:
+            sent = replace(recorded, submitted_at=recorded.unanswered_at, preview_version=sight.preview_version)
+        unsettled = isinstance(in_the_way, LaunchLost) or bool(recorded and recorded.unanswered_at)
+        if sent and unsettled and sight.shows(sent):
+            self._observer.note(f"Version {sight.live_version} of {offer} went live since.")
+            return self._already(sight, recorded)
+        if in_the_way:
+            turn.submitted = None
+            raise in_the_way
+        if past.left_behind:
+            raise self._verdicts.left_behind(offer, past.left_behind)
+        earlier = turn.submitted
+        if earlier and _is_unseen(earlier, recorded, sight):
+            if self._is_foreign(earlier):
+                raise LaunchRefused(
+                    f"{offer} was submitted through another API by another resource of this program "
+                    f"(operation {earlier.operation_id}): nothing was submitted",
+                    next_step="Declare each offer once, with the api that it is published through.",
+                    about="api",
+                )
+            self._observer.note(f"{offer} was submitted by another resource of this program: adopted.")
+            return replace(earlier, adopted=True)
+        if turn.nameless:
+            raise copy(turn.nameless)
+        return None
 
     @contextmanager
     def _turn(self, offer: OfferKey, deadline: float) -> Iterator[Turn]:
@@ -415,12 +461,32 @@ class GoingLive:
         finally:
             turn.lock.release()
 
-    def _look_before_sending(self, offer: OfferKey, deadline: float) -> Sight:
+    def _take_for_whole(self, offer: OfferKey, recorded: Launch | None, sight: Sight) -> None:
+        """Go on with a list that breaks off for good; raises `LaunchUnknown` where it is more than a link too many."""
+        what = f"The list of what there is of {offer} breaks off with a page that is not found"
+        if recorded and not self._is_foreign(recorded) and sight.contradicts(recorded):
+            raise LaunchUnknown(
+                f"{what}, and lacks the go-live that is recorded (operation {recorded.operation_id}): nothing was "
+                "submitted",
+                next_step=RUN_AGAIN,
+            )
+        self._observer.warn(f"{what}: what may stand on that page is not considered.")
+
+    def _look_before_sending(
+        self, request: Request, recorded: Launch | None, deadline: float, in_the_way: LaunchError | None
+    ) -> Sight:
+        """What is seen, for as long as it takes to be believed."""
         try:
-            return self._lookout.look(offer, deadline)
+            sight = self._lookout.look(request.offer, deadline)
         except PublishingError as error:
             error.next_step = error.next_step or "Nothing was submitted. Run `pulumi up` again."
             raise
+        refused = isinstance(in_the_way, RefusedAfterwards)
+        if refused or self._suspicious(request, recorded, sight):
+            sight = self._second_look(request, recorded, sight, deadline, refused=refused)
+        if sight.cut_short:
+            self._take_for_whole(request.offer, recorded, sight)
+        return sight
 
     def _suspicious(self, request: Request, recorded: Launch | None, sight: Sight, *, refused: bool = False) -> bool:
         """Whether a launch has just happened, as the slots or the state say, which the list does not show (yet)."""
@@ -497,7 +563,7 @@ class GoingLive:
         asked_first = recorded is None and not request.changed
         if overtaken and pin is None and (asked_first or overtaken.kind is Kind.UNKNOWN):
             # What is live may be what was wanted, or what is on its way to preview: nobody has said so yet.
-            self._refuse_overtaken(offer, sight, overtaken)
+            raise self._verdicts.overtaken(offer, sight, overtaken)
         ended = self._ended_since(recorded, sight)
         if ended is None and request.changed and not request.triggered:
             # Another pin, or none any more: it asks for nothing new where that very preview is what went live last.
@@ -506,72 +572,19 @@ class GoingLive:
         if ended:
             return Action.ADOPT, ended
         if sight.preview is None:
-            self._refuse_without_preview(offer, sight)
+            if sight.live is None:
+                self._refuse_if_unknown(offer)
+            raise self._verdicts.without_preview(offer, sight)
         if overtaken and pin is None:
-            self._refuse_overtaken(offer, sight, overtaken)
+            raise self._verdicts.overtaken(offer, sight, overtaken)
         if sight.preview.spent:
             return (Action.ADOPT, sight.spent_by) if sight.spent_by else (Action.NOTHING, None)
         return Action.SUBMIT, None
 
-    def _refuse_overtaken(self, offer: OfferKey, sight: Sight, later: Operation) -> NoReturn:
-        known = later.kind is not Kind.UNKNOWN
-        if known and sight.preview and sight.preview.spent:
-            raise LaunchRefused(
-                f"{offer} has nothing in preview that could go live (version {sight.preview_version} is live): "
-                f"{self._became_of(offer, later)}. Nothing was submitted",
-                next_step="Publish to preview, and wait until the preview is ready; or set offer_version to "
-                f"{sight.preview_version} if what is live is what is wanted.",
-                about="offer_version",
-            )
-        mend = (
-            "Publish it to preview, and wait until the preview is ready" if known else "See in the portal what that is"
-        )
-        raise LaunchRefused(
-            f"The preview of {offer}, version {sight.preview_version}, {'is not' if known else 'may not be'} its "
-            f"latest any more: {self._became_of(offer, later)}. Nothing was submitted",
-            next_step=f"{mend}; or set offer_version to {sight.preview_version} if this very version is to go live.",
-            about="offer_version",
-        )
-
-    def _refuse_without_preview(self, offer: OfferKey, sight: Sight) -> NoReturn:
-        if sight.live is None:
-            self._refuse_if_unknown(offer)
-        live = f" (version {sight.live_version} is live)" if sight.live_version else ""
-        latest = next((item for item in sight.operations if item.kind is not Kind.UNKNOWN or not item.recognised), None)
-        begun = latest is not None and latest.kind is not Kind.GO_LIVE and latest.status is not Status.SUCCEEDED
-        why = f"; {self._became_of(offer, latest)}" if latest and begun else ""
-        raise LaunchRefused(
-            f"{offer} has nothing in preview that could go live{live}{why}: nothing was submitted",
-            next_step="Publish it to preview first, and wait until the preview is ready.",
-        )
-
     def _refuse_if_unknown(self, offer: OfferKey) -> None:
-        exists = self._lookout.patiently(
-            lambda: self._api.offer_exists(offer), self._clock.monotonic() + self._limits.patience
-        )
-        if exists:
-            return
-        other = self._elsewhere(offer)
-        here = f"{self._api.title[:1].lower()}{self._api.title[1:]}"
-        raise UnknownOffer(
-            f"There is no offer {offer.offer_id!r} of publisher {offer.publisher_id!r} in {here}, or this identity may "
-            "not see it: nothing was submitted",
-            next_step=f"It is published through another API: set api to {other}."
-            if other
-            else "Check publisher_id and offer_id (they are the ids in the offer's address, not its title), "
-            "and api: not every offer is published through this one.",
-            about="api" if other else "offer_id",
-        )
-
-    def _became_of(self, offer: OfferKey, published: Operation) -> str:
-        """What has become of a publish to preview, in words."""
-        kind = "a go-live" if published.kind is Kind.GO_LIVE else "a publish to preview"
-        if published.kind is Kind.UNKNOWN:
-            return f"nobody knows what the state {published.word!r} of version {published.version or 'unknown'} means"
-        what = f"{kind} of version {published.version or 'unknown'}"
-        if not published.status.ended:
-            return f"{what} is running"
-        return f"{what} {published.status.value}{self._reasons(offer, published.id)}"
+        until = self._clock.monotonic() + self._limits.patience
+        if not self._lookout.patiently(lambda: self._api.offer_exists(offer), until):
+            raise self._verdicts.unknown(offer)
 
     def _ended_since(self, recorded: Launch | None, sight: Sight) -> Operation | None:
         """A go-live that has ended and can only be the answer to this request: one of a run that died, say."""
@@ -635,11 +648,21 @@ class GoingLive:
         if launch.status is not Status.SUCCEEDED:
             if launch.adopted and self._is_of_another(request, launch):
                 return None
-            raise self._ended_badly(request, replace(launch, adopted=False, superseded=False))
+            raise self._verdicts.ended_badly(request, replace(launch, adopted=False, superseded=False))
         try:
             sight = self._look_at_the_end(request.offer, launch)
-        except (PublishingError, SignInFailed, Interrupted) as error:
+        except Interrupted:
+            raise LaunchUnknown(
+                f"{request.offer} went live (operation {launch.operation_id}), but the run was cancelled before its "
+                "versions were read",
+                next_step="Run `pulumi up` again: it reads them.",
+                launch=replace(launch, status=Status.RUNNING, finished_at=None),
+            ) from None
+        except (PublishingError, SignInFailed) as error:
             self._observer.warn(f"{request.offer} went live, but its versions could not be read: {error}")
+            return launch
+        if sight.cut_short and sight.lacks(launch):
+            self._observer.warn(f"{request.offer} went live, but its list breaks off: its versions could not be read")
             return launch
         if launch.adopted and not self._is_wanted(request.pin, launch, sight):
             return None
@@ -701,60 +724,40 @@ class GoingLive:
         while True:
             sight = self._lookout.look(offer, self._clock.monotonic() + self._limits.patience)
             shown = not launch.adopted or any(same(item.id, launch.operation_id) for item in sight.operations)
-            behind = sight.lags_behind(launch) or sight.lacks(launch) or sight.cut_short
+            behind = sight.lags_behind(launch) or sight.lacks(launch)
             if (shown and not behind) or self._clock.monotonic() >= until:
                 return sight
             attempt += 1
             self._clock.sleep(backoff(attempt, chance=self._clock.chance(), longest=5.0))
 
-    def _ended_badly(self, request: Request, launch: Launch) -> LaunchError:
-        offer, reasons = request.offer, self._reasons(request.offer, launch.operation_id or "")
-        again = (
-            "the next `pulumi up` submits it again"
-            if request.resubmit
-            else "run `pulumi up` without resubmitFailed set to false to submit it again"
-        )
-        if launch.status is Status.CANCELED:
-            return LaunchCanceled(
-                f"The go-live of {offer} was cancelled (operation {launch.operation_id}){reasons}",
-                next_step=f"{again[:1].upper()}{again[1:]}.",
-                launch=launch,
-            )
-        return LaunchFailed(
-            f"The go-live of {offer} failed (operation {launch.operation_id}){reasons}",
-            next_step=f"Mend what it names and publish to preview; {again}.",
-            launch=launch,
-        )
 
-    def _reasons(self, offer: OfferKey, operation_id: str) -> str:
-        """The API's own reasons for the end of an operation: its errors, else whatever it said last."""
-        try:
-            operation = self._lookout.patiently(
-                lambda: self._api.operation(offer, operation_id), self._clock.monotonic() + 10.0
-            )
-        except (PublishingError, SignInFailed, Interrupted):
-            return ""
-        of_steps = [(step, message) for step in operation.steps for message in step.messages]
-        whole = [("", message) for message in operation.messages]
-        said = [*((f"{step.name}: ", message) for step, message in of_steps), *whole]
-        errors = [(where, message) for where, message in said if message.level == "error"]
-        # Steps that are over, or were never reached, say just that ("has not started yet"): no reason for the end.
-        stopped = [
-            (f"{step.name}: ", message)
-            for step, message in of_steps
-            if step.active or step.percent not in (None, 0, 100)
-        ]
-        # What a step says is often said of the whole as well: it is told once, with the step's name.
-        texts = {message.text: where for where, message in reversed(errors or [*stopped, *whole][-3:]) if message.text}
-        told = [f"{where}{text}" for text, where in reversed(texts.items())]
-        return f": {' | '.join(told[:8])}" if told else ""
+def _tried(sight: Sight, recorded: Launch | None) -> Sight:
+    """With the preview marked where an earlier go-live of it has ended, whose end may be shown for a while yet."""
+    preview = sight.preview
+    if preview is None or preview.tried:
+        return sight
+    versions = [item.version for item in sight.go_lives if item.status.ended]
+    versions += [recorded.preview_version] if recorded and recorded.operation_id else []
+    tried = any(version in (None, preview.version) for version in versions)
+    return replace(sight, preview=replace(preview, tried="again")) if tried else sight
 
 
 def _is_unseen(submitted: Launch, recorded: Launch | None, sight: Sight) -> bool:
     """Whether a go-live is neither listed (yet) nor the one that has just been looked at."""
-    known = [operation.id for operation in sight.operations]
-    known += [recorded.operation_id] if recorded and recorded.operation_id else []
+    at = submitted.submitted_at
+    known = [
+        operation.id
+        for operation in sight.operations
+        # By an id that is given again, one that was over before is another one.
+        if not (operation.recurring and operation.status.ended and (at is None or not _since(operation.changed_at, at)))
+    ]
+    if recorded and (at is None or recorded.submitted_at is None or recorded.submitted_at >= at):
+        known += [recorded.operation_id or ""]
     return submitted.operation_id is not None and not any(same(submitted.operation_id, one) for one in known)
+
+
+def _since(moment: datetime | None, start: datetime) -> bool:
+    return moment is not None and moment >= start
 
 
 def _confirmed(pin: str | None, launch: Launch, sight: Sight) -> str | None:

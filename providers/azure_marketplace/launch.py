@@ -26,7 +26,8 @@ class Launch:
     submitted_at, finished_at: UTC; submitted_at by the API's clock where it told it.
     live_version, preview_version: what the two slots held when they were last read.
     unanswered_at: when another go-live was sent whose answer is not known yet; UTC. A list may not show it at once.
-    superseded: other inputs have asked for a go-live since, which waits for the end of this one.
+    superseded: other inputs have asked for a go-live since, which waits for the end of this one, or was sent and not
+    answered.
     missing_since: since when the API says that it knows no such operation; UTC, None while it knows it.
     confirmed_live_version: what production shows since our operation ended; None until it is seen. Never overwritten:
     the difference to `live_version` is the drift. (How the portal numbers production is a guess, so the pin
@@ -51,7 +52,13 @@ class Launch:
     @property
     def is_of_before(self) -> bool:
         """Whether another go-live was sent after it, whose answer is not known."""
-        return self.unanswered_at is not None and self.operation_id is not None
+        return self.unanswered_at is not None and self.status is not Status.NOT_STARTED
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a go-live may be running, as far as is known: one that had not ended, or was not answered."""
+        begun = self.operation_id is not None or self.status is Status.RUNNING
+        return self.unanswered_at is not None or (begun and not self.status.ended)
 
     def seen(self, operation: Operation, now: datetime) -> Launch:
         """With what its operation was seen to be. now: where the API tells neither a date nor its own clock."""

@@ -7,7 +7,7 @@ from providers.azure_marketplace.publishing import Status
 from providers.azure_marketplace.request import Action, Forecast, Request
 from providers.azure_marketplace.sight import stands
 
-__all__ = ["outstanding", "told"]
+__all__ = ["goes_on", "outstanding", "told"]
 
 
 def told(request: Request, forecast: Forecast) -> str:
@@ -40,12 +40,12 @@ def outstanding(
 
     changed: its inputs are others as well. wait: whether `up` stays until the go-live ends. resubmit: as in `Request`.
     """
-    operation = f"operation {recorded.operation_id}" if recorded.operation_id else "no operation is recorded"
+    operation = _operation(recorded)
     held, live = (
         _version(known) if known else "nothing known" for known in (recorded.preview_version, recorded.live_version)
     )
     last_read = f" When it was last read, preview held {held}, and {live} was live."
-    if recorded.unanswered_at or recorded.status is Status.NOT_STARTED:
+    if recorded.unanswered_at or (recorded.status is Status.NOT_STARTED and not recorded.operation_id):
         sent = (
             f"was sent at {iso(recorded.unanswered_at)}, and not answered"
             if recorded.unanswered_at
@@ -54,6 +54,12 @@ def outstanding(
         return (
             f"{offer}: the last go-live {sent}. The offer is to be looked up, and what is going live adopted; where "
             f"nothing is, what is in preview is to be submitted.{last_read}"
+        )
+    if not recorded.status.ended and not recorded.operation_id:
+        then = "what is asked for now is submitted" if changed else "nothing is submitted"
+        return (
+            f"{offer}: a go-live was accepted at {iso(recorded.submitted_at)}, and named no operation. It is to be "
+            f"looked for; where nothing shows it, {then}.{last_read}"
         )
     if not recorded.status.ended:
         since = f", submitted {iso(recorded.submitted_at)}" if recorded.submitted_at else ""
@@ -87,6 +93,17 @@ def outstanding(
         f"go-live ended, {_version(recorded.live_version) if recorded.live_version else 'nothing known'} is live "
         f"now. Version {pin} is to be submitted if preview holds it, and refused otherwise."
     )
+
+
+def goes_on(recorded: Launch) -> str:
+    """What becomes of an open go-live that its resource lets go of, as a sentence."""
+    if recorded.unanswered_at:
+        return "A go-live of it was sent, and not answered: where it has begun, it goes on."
+    return f"Its go-live, which had not ended when it was last read ({_operation(recorded)}), goes on."
+
+
+def _operation(recorded: Launch) -> str:
+    return f"operation {recorded.operation_id}" if recorded.operation_id else "no operation is recorded"
 
 
 def _version(version: str | None) -> str:

@@ -45,7 +45,7 @@ from providers.azure_marketplace.errors import (
 from providers.azure_marketplace.inputs import INPUT_NAMES, failures_of, normalised
 from providers.azure_marketplace.launch import OUTPUT_NAMES, Launch
 from providers.azure_marketplace.publishing import OfferKey
-from providers.azure_marketplace.request import Request
+from providers.azure_marketplace.request import Request, asked_anew
 from providers.azure_marketplace.settings import KEYS as SETTINGS_KEYS
 from providers.azure_marketplace.settings import NAMESPACE, misspelt_variable, read_settings, unknown_key
 from providers.azure_marketplace.sight import stands
@@ -132,6 +132,12 @@ class OfferGoLiveProvider(ResourceProvider):
         recorded = Launch.from_outputs(_olds)
         moved = recorded is not None and self._moved(recorded, old, new)
         as_wanted = recorded is not None and not moved and stands(recorded, old.get("offer_version"))
+        if recorded and replaces and recorded.is_open:
+            dynamic_host.current_call().log(
+                f"{_id} is to be replaced. {preflight.goes_on(recorded)} What takes its place looks its offer up "
+                "first, and submits where that shows no go-live.",
+                "warning",
+            )
         if recorded and not replaces:
             # Check is not shown the record, and an unchanged resource asks nothing: what it says is told here.
             waits = new.get("wait") is not False
@@ -152,11 +158,11 @@ class OfferGoLiveProvider(ResourceProvider):
         self._doing = True
         old, inputs = _given(_olds), normalised(_given(_news))
         recorded = Launch.from_outputs(_olds)
-        # The recorded launch does not answer a request that was sent after it, and not answered.
-        triggered = _differ(old, inputs, "triggers") or (recorded is not None and recorded.is_of_before)
+        other_pin, other_triggers = (_differ(old, inputs, name) for name in ("offer_version", "triggers"))
+        changed, triggered = asked_anew(recorded, other_pin=other_pin, other_triggers=other_triggers)
         request = self._request(
             inputs,
-            changed=triggered or _differ(old, inputs, "offer_version"),
+            changed=changed,
             triggered=triggered,
             moved=recorded is not None and self._moved(recorded, old, inputs),
         )
@@ -184,10 +190,7 @@ class OfferGoLiveProvider(ResourceProvider):
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         recorded = Launch.from_outputs(_props)
-        running = recorded is not None and recorded.operation_id and not recorded.status.ended
-        goes_on = " Its go-live, which is still running, goes on." if running else ""
-        if recorded and recorded.unanswered_at:
-            goes_on = " A go-live of it was sent, and not answered: where it has begun, it goes on."
+        goes_on = f" {preflight.goes_on(recorded)}" if recorded and recorded.is_open else ""
         dynamic_host.current_call().log(
             f"{_id} leaves this stack, and what is live stays live: the API knows no way back.{goes_on} "
             "To stop selling it, do so in Partner Center.",

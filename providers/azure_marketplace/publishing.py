@@ -98,6 +98,7 @@ class Operation:
     helps the client to watch it, and is no part of what it is (see `same`).
     version: the version that it takes (or took) live, numbered as the preview slot is; None where not told.
     recurring: the API gives this id again to a later operation of the same offer.
+    may_be_earlier: what was read of it may still be the end of an earlier operation by the same id.
     changed_at: when the API last changed it (UTC); None where not told. seen_at: the API's own clock when it told this.
     word: the API's own word for the status. recognised: False for a word nobody knows; it counts as running.
     retry_after: seconds that the API wants to be left alone before it is asked again.
@@ -111,6 +112,7 @@ class Operation:
     recognised: bool = True
     version: str | None = None
     recurring: bool = False
+    may_be_earlier: bool = False
     changed_at: datetime | None = None
     seen_at: datetime | None = None
     steps: tuple[Step, ...] = ()
@@ -131,20 +133,22 @@ class Slot:
     """What stands in preview, or live. version None: something stands there, its number is not told.
 
     Of a preview only: spent, that this very content is live, and its API takes nothing live twice; overtaken, a later
-    publish to preview that runs or has failed, where its API then takes nothing live, or something that nobody knows.
+    publish to preview that runs or has failed, where its API then takes nothing live, or something that nobody knows;
+    tried, what tells an earlier go-live of it that has ended from a later one, as part of an id; else empty.
     """
 
     version: str | None
     changed_at: datetime | None = None
     spent: bool = False
     overtaken: Operation | None = None
+    tried: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
     """An offer at one moment, from one answer. operations: newest first.
 
-    cut_short: the answer's list breaks off, at its end or in bad weather: something may be missing.
+    cut_short: the answer's list breaks off, in bad weather or with one link too many: something may be missing.
     """
 
     preview: Slot | None

@@ -8,7 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from providers.azure_marketplace.clock import is_out_of_patience
-from providers.azure_marketplace.errors import Interrupted, NotFound, NotSent, PublishingError, Unanswered, Unreadable
+from providers.azure_marketplace.errors import (
+    Interrupted,
+    NotFound,
+    NotSent,
+    PublishingError,
+    Refused,
+    Unanswered,
+    Unreadable,
+    WrongApi,
+)
+from providers.azure_marketplace.offer_types import refuse_wrong_type
 from providers.azure_marketplace.publishing import OfferKey, Operation, Overview, Slot
 from providers.azure_marketplace.tolerant import folded
 from providers.azure_marketplace.transport import MOST_PARTS, Answer, Transport, path_on
@@ -71,6 +81,35 @@ class OneList(ABC):
 
     def operations(self, offer: OfferKey) -> Sequence[Operation]:
         return self.overview(offer).operations
+
+    def _the_one(self, offer: OfferKey, called_so: Mapping[str, str], api: str) -> str | None:
+        """The id of the only product that is called so; None where there is none. called_so: types, by ids.
+
+        An account may have several publishers, and an API that is not told which one is meant lists the products of
+        all. Raises `WrongApi` where all are published through another, and `Refused` where several are left.
+        """
+        fitting: list[str] = []
+        wrong: WrongApi | None = None
+        for product, kind in called_so.items():
+            try:
+                refuse_wrong_type(offer, kind, api, self.title)
+                fitting.append(product)
+            except WrongApi as error:
+                wrong = error
+        if len(fitting) > 1:
+            raise Refused(
+                f"{self.title} shows {len(fitting)} products called {offer.offer_id!r} ({', '.join(fitting[:5])}): "
+                "which one is meant cannot be told",
+                next_step="Nothing was submitted. See in Partner Center which one is not needed any more, or take it "
+                "live there.",
+            )
+        if wrong and not fitting:
+            raise wrong
+        if fitting:
+            self._products[offer.offer_id] = fitting[0]
+            return fitting[0]
+        self._products.pop(offer.offer_id, None)
+        return None
 
     def _itself_before_sending(
         self, submission: str, read: Callable[[], T], bad: tuple[type[PublishingError], ...]
@@ -139,9 +178,7 @@ def every_item(http: Transport, path: str, *, title: str, doing: str, last_may_b
         following = page.get("@nextlink") or page.get("@odata.nextlink") or page.get("nextlink")
         if not isinstance(following, str) or not following.strip():
             return Listing(found)
-        path = path_on(
-            http.endpoint, following.strip().replace(" ", "%20"), title=title, what="the next page of a list"
-        )
+        path = _successor(http, path, following.strip().replace(" ", "%20"), title)
         size, parts = size + len(answer.body), parts + answer.parts
         # Cut short it could hide the very entry that says what is running.
         if path in asked or len(asked) >= MOST_PAGES:
@@ -152,6 +189,14 @@ def every_item(http: Transport, path: str, *, title: str, doing: str, last_may_b
             answer.unreadable(f"its list is too long: more than {MOST_BYTES >> 20} MiB")
         if is_out_of_patience():
             answer.unreadable(f"its list took too long: {len(asked)} pages, and there are more")
+
+
+def _successor(http: Transport, path: str, following: str, title: str) -> str:
+    """The path of the page after the one at `path`. Where only a query is named, it is one of the same list."""
+    bare = path.partition("?")[0]
+    if following.startswith("?"):
+        following = f"{bare}{following}"
+    return path_on(http.endpoint, following, title=title, what="the next page of a list")
 
 
 def before_sending(read: Callable[[], T]) -> T:

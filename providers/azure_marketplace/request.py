@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from providers.azure_marketplace.launch import Launch
 from providers.azure_marketplace.publishing import OfferKey, Operation, Slot
 
-__all__ = ["Action", "Forecast", "Request"]
+__all__ = ["Action", "Forecast", "Request", "asked_anew"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,16 @@ class Request:
     triggered: bool = False
     moved: bool = False
     resubmit: bool = True
+
+
+def asked_anew(recorded: Launch | None, *, other_pin: bool, other_triggers: bool) -> tuple[bool, bool]:
+    """`changed` and `triggered` of a request whose inputs differ so from those that the record was made for.
+
+    A go-live that was sent and not answered was asked for by inputs that are recorded already: it is asked for still.
+    """
+    unanswered = recorded is not None and recorded.is_of_before
+    triggered = other_triggers or (recorded is not None and unanswered and recorded.superseded)
+    return other_pin or other_triggers or unanswered, triggered
 
 
 class Action(Enum):

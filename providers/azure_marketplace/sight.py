@@ -78,6 +78,11 @@ class Sight:
         same_version = self.live.version is not None and self.live.version == submitted.preview_version
         return same_version and self.live.changed_at >= submitted.submitted_at
 
+    def contradicts(self, recorded: Launch) -> bool:
+        """Whether it breaks off, and lacks the very operation that is recorded: it is more than a link too many."""
+        named = recorded.operation_id is not None
+        return self.cut_short and named and not any(same(item.id, recorded.operation_id) for item in self.operations)
+
     @property
     def spent_by(self) -> Operation | None:
         """The go-live that took live what stands in a preview that is spent."""

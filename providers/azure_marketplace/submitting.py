@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from providers.azure_marketplace.clock import Clock
 from providers.azure_marketplace.errors import (
@@ -59,25 +59,28 @@ class Submitter:
         """
         give_up_at = min(deadline, self._clock.monotonic() + self._limits.patience)
         sent = attempt = 0
+        sent_at: datetime | None = None
         while True:
             self._clock.sleep(0)  # the last moment at which a cancelled run has submitted nothing
-            began = self._clock.monotonic()
+            began, began_at = self._clock.monotonic(), self._clock.now()
             try:
                 accepted = self._api.submit(offer, sight.preview)
             except NotSent as error:
                 attempt += 1
                 if error.lasting or self._clock.monotonic() >= give_up_at:
+                    error.next_step = error.next_step or "Nothing was submitted. Run `pulumi up` again."
                     raise
                 left = max(0.0, give_up_at - self._clock.monotonic())
                 self._clock.sleep(min(self._lookout.delay(attempt, error), left))
             except Interrupted:
                 raise self._unknown(
-                    f"The run was cancelled while {offer} was being submitted; it may be going live", recorded, sight
+                    f"The run was cancelled while {offer} was being submitted; it may be going live",
+                    *(recorded, sight, sent_at or began_at),
                 ) from None
             except (Unanswered, Unreadable) as error:
-                sent += 1
+                sent, sent_at = sent + 1, sent_at or began_at
                 self._observer.warn(f"{error} Looking whether the go-live has begun before anything is sent again.")
-                found = self._settled(offer, recorded, sight, error, deadline)
+                found = self._settled(offer, recorded, sight, error, deadline, sent_at)
                 if found:
                     return launch_of(found, recorded, sight, self._clock.now(), adopted=False), True
                 if sent >= self._limits.sends:
@@ -119,7 +122,7 @@ class Submitter:
         missing = PublishingError(why or f"{self._api.title} accepted the go-live of {offer}, but named no operation")
         self._observer.warn(f"{missing} Looking it up.")
         try:
-            found = self._settled(offer, recorded, before, missing, deadline)
+            found = self._settled(offer, recorded, before, missing, deadline, self._clock.now())
         except LaunchUnknown:
             found = None
         if found is None:
@@ -137,7 +140,13 @@ class Submitter:
         )
 
     def _settled(
-        self, offer: OfferKey, recorded: Launch | None, before: Sight, error: PublishingError, deadline: float
+        self,
+        offer: OfferKey,
+        recorded: Launch | None,
+        before: Sight,
+        error: PublishingError,
+        deadline: float,
+        sent_at: datetime,
     ) -> Operation | None:
         """Look until the answer settles: the go-live that began since `before`; None when none provably did."""
         started = self._clock.monotonic()
@@ -161,23 +170,30 @@ class Submitter:
                     return None
             except Interrupted:
                 raise self._unknown(
-                    f"The run was cancelled before it was known whether {offer} is going live", recorded, before
+                    f"The run was cancelled before it was known whether {offer} is going live",
+                    *(recorded, before, sent_at),
                 ) from None
             except (PublishingError, SignInFailed):
                 quiet_looks = 0
             if self._clock.monotonic() >= give_up_at:
                 raise self._unknown(
-                    f"It cannot be told yet whether {offer} is going live: {error.what}", recorded, before, error
+                    f"It cannot be told yet whether {offer} is going live: {error.what}",
+                    *(recorded, before, sent_at, error),
                 ) from error
 
     def _unknown(
-        self, what: str, recorded: Launch | None, sight: Sight, cause: PublishingError | None = None
+        self,
+        what: str,
+        recorded: Launch | None,
+        sight: Sight,
+        sent_at: datetime,
+        cause: PublishingError | None = None,
     ) -> LaunchUnknown:
         """What is known of the last launch stays recorded, and that another was sent whose answer is not known."""
         known = recorded or Launch(
             Status.NOT_STARTED, live_version=sight.live_version, preview_version=sight.preview_version
         )
-        launch = replace(known, unanswered_at=self._clock.now())
+        launch = replace(known, unanswered_at=sent_at)
         return LaunchUnknown(what, next_step=RUN_AGAIN, launch=launch, cause=cause)
 
     def _running_after_all(

@@ -49,6 +49,13 @@ def objects(value: Any) -> list[Any]:
     return [item for item in value if isinstance(item, Mapping)][:MOST] if isinstance(value, list) else []
 
 
+def reasons(value: Any) -> list[Any]:
+    """What is given as errors, as objects: a list of objects or texts, or one of those by itself."""
+    listed = value if isinstance(value, list) else [value]
+    told = [{"message": item} if isinstance(item, str) and item.strip() else item for item in listed[:MOST]]
+    return [item for item in told if isinstance(item, Mapping)]
+
+
 def text_of(value: Any) -> str:
     return value.strip() if isinstance(value, str) else ""
 
@@ -92,6 +99,7 @@ PlainText = Annotated[str, BeforeValidator(_plain)]
 Version = Annotated[str | None, BeforeValidator(_version)]
 Percent = Annotated[int | None, BeforeValidator(_percent)]
 Objects = BeforeValidator(objects)
+Reasons = BeforeValidator(reasons)
 Object = BeforeValidator(lambda value: value if isinstance(value, Mapping) else {})
 
 

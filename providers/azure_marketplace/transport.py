@@ -434,6 +434,8 @@ def _said(body: Any, depth: int = 0) -> list[str]:
     if not isinstance(body, Mapping) or depth >= 4:
         return []
     folded = {str(key).lower(): value for key, value in list(body.items())[:50]}
+    if isinstance(folded.get("message"), Mapping):
+        folded["message"] = folded["message"].get("value")  # as OData's own errors have it
     message = next(
         (
             folded[key]
@@ -445,10 +447,14 @@ def _said(body: Any, depth: int = 0) -> list[str]:
     if message:
         code = folded.get("code")
         own = [f"{code}: {message}" if isinstance(code, str) and code else message]
-        return own + _said(folded.get("details"), depth + 1) + _by_field(folded.get("errors"))
-    if "error" in folded:
+        inner = _said(folded.get("innererror"), depth + 1)
+        return inner + own + _said(folded.get("details"), depth + 1) + _by_field(folded.get("errors"))
+    if isinstance(folded.get("errors"), list):
+        return _said(folded["errors"], depth + 1)
+    error = next((folded[key] for key in ("error", "odata.error") if key in folded), None)
+    if error is not None:
         service = folded.get("servicename")
-        said = _said(folded["error"], depth + 1)
+        said = _said(error, depth + 1)
         return [f"{service}: {words}" for words in said] if isinstance(service, str) else said
     # Keyed by the name of a back-end service, without an envelope (portal-api section 3.5 [O]).
     return [

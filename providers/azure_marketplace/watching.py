@@ -29,7 +29,7 @@ from providers.azure_marketplace.polling import Schedule, backoff
 from providers.azure_marketplace.publishing import Kind, OfferKey, Operation, PublishingApi, Status, same
 from providers.azure_marketplace.sight import since
 
-__all__ = ["Limits", "Observer", "Watch"]
+__all__ = ["Limits", "Observer", "Watch", "not_earlier"]
 
 RESUME = "Run `pulumi up` again to go on waiting for it; nothing is submitted twice."
 
@@ -40,18 +40,33 @@ class Limits:
 
     patience: one read before anything was submitted. settle: how long an answer must stay the same before "nothing
     began" is believed. unreadable: after how long people hear (again) of an operation that cannot be read in mid-wait.
-    lost: an operation that the API says does not exist, while it lists nothing that runs. unwelcome: an identity that
-    is refused in mid-wait. request: one answer, where that is to be less than is configured. sends: how often a go-live
-    that provably did not begin is sent.
+    lost: an operation that the API says does not exist, while it lists nothing that runs. earlier: after a submission,
+    an end that may be that of an earlier operation by the same id. unwelcome: an identity that is refused in mid-wait.
+    request: one answer, where that is to be less than is configured. sends: how often a go-live that provably did not
+    begin is sent.
     """
 
     patience: float = 60.0
     settle: float = 30.0
     unreadable: float = 6 * 3600.0
     lost: float = 900.0
+    earlier: float = 300.0
     unwelcome: float = 600.0
     request: float | None = None
     sends: int = 3
+
+
+def not_earlier(operation: Operation, launch: Launch, elapsed: float, limits: Limits) -> Operation:
+    """What was read of a launch's operation; as running, where it may be the end of an earlier one by the same id.
+
+    elapsed: seconds since the launch was submitted.
+    """
+    if not (operation.may_be_earlier and operation.status.ended) or elapsed > limits.earlier:
+        return operation
+    ended, submitted = operation.changed_at, launch.submitted_at
+    if ended and submitted and ended >= submitted - timedelta(seconds=1):
+        return operation
+    return replace(operation, id=launch.operation_id or operation.id, status=Status.RUNNING, messages=())
 
 
 class Observer(Protocol):
@@ -109,10 +124,9 @@ class Watch:
                     weather.clear()
                     if operation.refused:
                         raise self._refused(offer, operation)
-                    if self._may_be_earlier(operation, launch, clock.monotonic() - started, ran):
-                        operation = replace(operation, status=Status.RUNNING)
-                    else:
-                        ran = ran or not operation.status.ended
+                    ran = ran or not operation.status.ended
+                    if not ran:
+                        operation = not_earlier(operation, launch, clock.monotonic() - started, self._limits)
                     seen(operation.status)
                     launch = replace(launch, operation_id=operation.id).seen(operation, clock.now())
                     elapsed = clock.monotonic() - started
@@ -182,13 +196,6 @@ class Watch:
                     return found[0]
             weather.nowhere(self._clock.monotonic())
             raise
-
-    def _may_be_earlier(self, operation: Operation, launch: Launch, elapsed: float, ran: bool) -> bool:
-        """Whether an end may be that of an earlier operation by the same id, which its address still shows."""
-        if ran or not (operation.recurring and operation.status.ended) or elapsed > self._limits.settle:
-            return False
-        ended, submitted = operation.changed_at, launch.submitted_at
-        return ended is None or submitted is None or ended < submitted - timedelta(seconds=1)
 
     def _refused(self, offer: OfferKey, operation: Operation) -> RefusedAfterwards:
         said = " | ".join(dict.fromkeys(message.text for message in operation.messages if message.text))

@@ -10,6 +10,7 @@ import pytest
 from providers.azure_marketplace.clock import Clock
 from providers.azure_marketplace.going_live import GoingLive
 from providers.azure_marketplace.session import Session
+from providers.azure_marketplace.watching import Limits
 from simulator import Simulator
 from tests.unit.worlds import Told
 
@@ -39,7 +40,7 @@ def rule(simulator: Simulator, told: Told) -> Iterator[Callable[..., tuple[Going
     """The rule, for an environment: `rule(AZUREMARKETPLACE_API="partnerCenter")`."""
     sessions: list[Session] = []
 
-    def made(**environment: str) -> tuple[GoingLive, Clock]:
+    def made(limits: Limits | None = None, **environment: str) -> tuple[GoingLive, Clock]:
         given = {
             "AZUREMARKETPLACE_ENDPOINT": simulator.url,
             "AZUREMARKETPLACE_PRODUCT_INGESTION_ENDPOINT": f"{simulator.url}/rp/product-ingestion",
@@ -50,7 +51,7 @@ def rule(simulator: Simulator, told: Told) -> Iterator[Callable[..., tuple[Going
             **environment,
         }
         sessions.append(Session(lambda _: None, given))
-        return sessions[-1].rule(None, told, threading.Event())
+        return sessions[-1].rule(None, told, threading.Event(), limits=limits)
 
     yield made
     for session in sessions:

@@ -15,7 +15,7 @@ from providers.azure_marketplace.going_live import GoingLive, Turns
 from providers.azure_marketplace.launch import Launch
 from providers.azure_marketplace.polling import Schedule
 from providers.azure_marketplace.publishing import PublishingApi
-from providers.azure_marketplace.request import Request
+from providers.azure_marketplace.request import Request, asked_anew
 from providers.azure_marketplace.sight import stands
 from providers.azure_marketplace.watching import Limits
 from tests.unit.worlds import OFFER, FakeClock, Killed, Told
@@ -48,9 +48,11 @@ class Stack:
         """One `pulumi up`; the error that the user is shown. A killed run shows nothing."""
         recorded = self.launch
         old = self.state or {}
-        triggered = bool(self.state) and old["triggers"] != self.triggers
-        triggered = triggered or (recorded is not None and recorded.is_of_before)
-        changed = triggered or (bool(self.state) and old["pin"] != self.pin)
+        changed, triggered = asked_anew(
+            recorded,
+            other_pin=bool(self.state) and old["pin"] != self.pin,
+            other_triggers=bool(self.state) and old["triggers"] != self.triggers,
+        )
         if recorded and not changed and stands(recorded, self.pin):
             return None
         self.clock.pass_by(2.0)  # nothing of Pulumi's starts faster

@@ -13,13 +13,17 @@ import pytest
 from providers.azure_marketplace.errors import (
     InvalidInput,
     LaunchFailed,
+    LaunchLost,
     LaunchRefused,
+    LaunchUnknown,
     NotFound,
     Overloaded,
+    Refused,
     RefusedAfterwards,
     StillRunning,
     Unreadable,
     UntrustedAddress,
+    WrongApi,
 )
 from providers.azure_marketplace.going_live import GoingLive
 from providers.azure_marketplace.launch import instant
@@ -28,6 +32,7 @@ from providers.azure_marketplace.request import Request
 from providers.azure_marketplace.settings import misspelt_variable, read_settings
 from providers.azure_marketplace.transport import Answer as TransportAnswer
 from providers.azure_marketplace.watching import Limits
+from simulator.behaviour import Behaviour
 from simulator.http_terms import Answer
 from tests.unit.engine_model import Stack
 from tests.unit.wires import APIS, Wire, client_of, wire_with
@@ -153,10 +158,9 @@ def test_an_earlier_tries_failure_in_a_list_is_not_that_of_a_job_that_cannot_be_
     answer, since = wire.portal.ask, clock.seconds
 
     def forgetful(method: str, url: str, **rest: Any) -> Answer:
-        lost = 60 < clock.seconds - since < 540
-        if lost and "/status" in url:
+        if "/status" in url and 60 < clock.seconds - since < 840:
             return Answer(404)
-        if lost and "/submission/" in url:
+        if re.search(r"/submission/[^/]+[?]", url) and clock.seconds - since < 840:
             return listing(submission(7, "live", "completed", "failed"), submission(7, "preview"))
         return answer(method, url, **rest)
 
@@ -338,8 +342,101 @@ def test_of_an_error_tree_every_leaf_is_told_and_never_a_tree_without_end() -> N
     job = Answer(200, {"jobStatus": "completed", "jobResult": "failed", "errors": errors})
     api = ingestion(status=[job], **{"submission__p-1": [listing(submission(7, "preview"))]})
     told = [message.text for message in api.operation(OFFER, "submission/p-1/7#j").messages]
-    assert told[:3] == ["No price, in: Invalid resource", "notDeployed, in: Invalid resource", "unheardOf"]
-    assert len(told) == 4
+    of_two = [f"{each}, in: Invalid resource" for each in ("No price", "notDeployed", "odd")]
+    assert told[:6] == [*of_two, "unheardOf", "text", "odd"]
+    assert len(told) == 7
+
+
+@pytest.mark.parametrize(
+    ("errors", "told"),
+    [
+        ("a lone text", ["a lone text"]),
+        ({"code": "c", "message": "one by itself"}, ["one by itself (c)"]),
+        ([{"message": "outer", "innerError": {"message": "inner"}}], ["inner, in: outer"]),
+        ([{"message": "outer", "details": {"message": "no list"}}], ["no list, in: outer"]),
+        ([{"message": "outer", "validations": [{"message": "a logo", "level": "warning"}]}], ["a logo, in: outer"]),
+        ([{"message": "No price", "resourceId": "plan/p-1/gold"}], ["No price [plan/p-1/gold]"]),
+        (
+            [{"resourceId": "plan/p-1/gold", "message": "Invalid", "details": [{"message": "No price"}]}],
+            ["No price [plan/p-1/gold], in: Invalid"],
+        ),
+        (None, []),
+        (7, []),
+    ],
+)
+def test_the_reasons_of_a_job_are_told_in_whatever_form_they_come(errors: Any, told: list[str]) -> None:
+    job = Answer(200, {"jobStatus": "completed", "jobResult": "failed", "errors": errors})
+    api = ingestion(status=[job], **{"submission__p-1": [listing(submission(7, "preview"))]})
+    assert [message.text for message in api.operation(OFFER, "submission/p-1/7#j").messages] == told
+
+
+@pytest.mark.parametrize(
+    ("address", "number"),
+    [
+        ("https://graph.microsoft.com/rp/product-ingestion/submission/p-1/7", "7"),
+        ("/submission/p-1/7", "7"),
+        ("Submission/p-1/7", "7"),
+        ("7", None),
+        (7, None),
+        ("p-1/7", None),
+        ("submission/p-1\x1b[5m/7", None),
+        (None, None),
+    ],
+)
+def test_a_submission_whose_id_cannot_be_read_is_not_passed_over(address: Any, number: str | None) -> None:
+    """It may be the one that waits in preview, or that runs."""
+    api = ingestion(**{"submission__p-1": [listing({**submission(7, "preview"), "id": address})]})
+    if number is None:
+        with pytest.raises(Unreadable, match="an id that cannot be read"):
+            api.overview(OFFER)
+    else:
+        overview = api.overview(OFFER)
+        assert overview
+        assert overview.preview == Slot(number)
+
+
+@pytest.mark.parametrize("words", [{"status": None, "result": None}, {"status": "archived"}, {"result": None}])
+def test_an_older_live_entry_that_says_nothing_does_not_run(words: dict[str, Any]) -> None:
+    """A preview was made since, and one is published at a time."""
+    api = ingestion(**{"submission__p-1": [listing({**submission(6, "live"), **words}, submission(7, "preview"))]})
+    overview = api.overview(OFFER)
+    assert overview
+    assert overview.live == Slot("6")
+    assert [each.status for each in overview.operations] == [Status.SUCCEEDED, Status.SUCCEEDED]
+
+
+def products(api: str, *kinds: str) -> PublishingApi:
+    """An account that has several products by the offer's id."""
+    if api == INGESTION:
+        found = [{"id": f"product/p-{n}", "identity": {"externalId": "vm"}, "type": t} for n, t in enumerate(kinds)]
+        return client_of(INGESTION, _Scripted({"/product": [listing(*found)]}))
+    called = [{"type": "AzureOfferId", "value": "vm"}]
+    listed = [{"id": f"p-{n}", "externalIDs": called, "resourceType": kind} for n, kind in enumerate(kinds)]
+    return client_of(CENTER, _Scripted({"/products": [listing(*listed)]}))
+
+
+@pytest.mark.parametrize(
+    ("api", "right", "wrong"),
+    [
+        (INGESTION, "azureVirtualMachine", "azureApplication"),
+        (CENTER, "AzureApplication", "AzureThirdPartyVirtualMachine"),
+    ],
+)
+def test_of_several_products_by_one_id_none_is_taken_by_chance(api: str, right: str, wrong: str) -> None:
+    with pytest.raises(Refused, match=r"2 products called 'vm' \(p-0, p-1\): which one is meant"):
+        products(api, right, right).offer_exists(OFFER)
+    assert products(api, wrong, right).offer_exists(OFFER)
+    with pytest.raises(WrongApi):
+        products(api, wrong, wrong).offer_exists(OFFER)
+    assert not products(api).offer_exists(OFFER)
+
+
+def test_a_next_page_may_be_named_by_its_query_alone() -> None:
+    first = listing(submission(6, "live"), **{"@nextLink": "?continuationToken=2&$version=x"})
+    api = ingestion(**{"submission__p-1": [first, listing(submission(7, "preview"))]})
+    overview = api.overview(OFFER)
+    assert overview
+    assert overview.preview == Slot("7")
 
 
 @pytest.mark.parametrize(
@@ -617,8 +714,7 @@ def is_harmless(text: str) -> bool:
 def test_the_words_and_ids_of_an_api_are_short_and_plain(padding: str) -> None:
     word, evil = f"running{padding}", f"j{padding}"
     live = {"id": "submission/p-1/7", "target": {"targetType": "live"}, "status": word, "result": word}
-    hidden = {**live, "id": f"submission/p-1{padding}/8"}
-    listed = [listing(live, hidden, submission(6, "preview"))]
+    listed = [listing(live, submission(6, "preview"))]
     status = [Answer(200, {"jobId": evil, "jobStatus": word, "jobResult": word})]
     accepting = [Answer(202, {"jobId": evil, "jobStatus": word})]
     itself = [Answer(200, submission(6, "preview"))]
@@ -781,6 +877,48 @@ def test_a_page_that_is_not_found_for_a_while_hides_nothing(seconds: float, pin:
     assert accepted(wire.portal.simulation.world) == 1
 
 
+def without_the_newest(wire: Wire) -> Callable[[], None]:
+    """From when it is called, the page of Partner Center's list is not found on which the newest submission stands."""
+    answer, missing = wire.portal.ask, [False]
+
+    def broken(method: str, url: str, **rest: Any) -> Answer:
+        return Answer(404) if missing[0] and "skipToken" in url else answer(method, url, **rest)
+
+    wire.portal.ask = broken  # type: ignore[method-assign]
+    return lambda: missing.__setitem__(0, not missing[0])
+
+
+def test_what_is_recorded_is_not_forgotten_with_a_page_that_is_not_found() -> None:
+    """A part of a list that lacks it is never submitted from, and a refresh does not go by it."""
+    clock = FakeClock()
+    wire = wire_with(clock, CENTER, page_sizes=(1,), older_submissions="as they were", listing_order="oldest")
+    stack = Stack(lambda: client_of(CENTER, wire), clock)
+    hide = without_the_newest(wire)
+    assert stack.up() is None
+    recorded = stack.launch
+    clock.pass_by(3600)
+    hide()
+    stack.refresh()
+    assert stack.launch == recorded
+    stack.triggers += 1
+    error = stack.up()
+    assert isinstance(error, LaunchUnknown)
+    assert "lacks the go-live that is recorded" in str(error)
+    assert accepted(wire.portal.simulation.world) == 1
+
+
+def test_what_is_concluded_from_a_part_of_a_list_is_warned_of_and_refuses_no_preview() -> None:
+    clock = FakeClock()
+    wire = wire_with(clock, CENTER, page_sizes=(1,), older_submissions="as they were", listing_order="oldest")
+    without_the_newest(wire)()
+    stack = Stack(lambda: client_of(CENTER, wire), clock)
+    rule = GoingLive(client_of(CENTER, wire), clock, stack.told)
+    with pytest.raises(Unreadable, match="breaks off"):
+        rule.foresee(Request(OFFER, pin="7"))
+    stack.up()
+    assert any("what may stand on that page is not considered" in warning for warning in stack.told.warnings)
+
+
 def test_a_last_page_that_is_never_found_holds_nothing_up_for_long() -> None:
     clock = FakeClock()
     wire = wire_with(clock, CENTER, last_next_link_404=True, seconds=0)
@@ -868,7 +1006,9 @@ def test_a_go_live_that_the_submission_itself_shows_is_adopted_where_the_list_do
         assert accepted(wire.portal.simulation.world) == 1
 
 
-def test_the_reason_of_an_earlier_promote_is_not_that_of_a_new_one() -> None:
+@pytest.mark.parametrize("wait", [True, False])
+def test_the_reason_of_an_earlier_promote_is_not_that_of_a_new_one(wait: bool) -> None:
+    """Neither in the run that promotes it, nor in a later one, nor in a refresh."""
     clock = FakeClock()
     wire = wire_with(clock, CENTER, seconds=600.0)
     answer, promoted = wire.portal.ask, [0.0]
@@ -877,12 +1017,15 @@ def test_the_reason_of_an_earlier_promote_is_not_that_of_a_new_one() -> None:
     def late(method: str, url: str, **rest: Any) -> Answer:
         if method == "POST":
             promoted[0] = clock.seconds
-        if re.search(r"/submissions/7$", url) and (not promoted[0] or clock.seconds < promoted[0] + 40):
+        if re.search(r"/submissions/7$", url) and (not promoted[0] or clock.seconds < promoted[0] + 90):
             return Answer(200, state("7", "Published", "ReadyToPublish", pendingUpdateInfo=stale))
         return answer(method, url, **rest)
 
     wire.portal.ask = late  # type: ignore[method-assign]
-    stack = Stack(lambda: client_of(CENTER, wire), clock)
+    stack = Stack(lambda: client_of(CENTER, wire), clock, wait=wait)
+    assert stack.up() is None
+    stack.refresh()
+    stack.wait = True
     assert stack.up() is None
     assert clock.seconds > 600
     assert accepted(wire.portal.simulation.world) == 1
@@ -906,7 +1049,8 @@ def test_an_offer_that_may_stand_on_a_page_that_is_not_found_is_not_gone() -> No
     assert stack.state is not None
 
 
-def test_a_failure_that_stood_in_the_list_before_is_long_doubted_where_the_job_is_not_found() -> None:
+def test_a_failure_that_stood_in_the_list_before_is_never_that_of_a_job_that_is_not_found() -> None:
+    """The list shows no other: the go-live is lost, for all that is known, and has not failed."""
     clock = FakeClock()
     wire = wire_with(clock, INGESTION, seconds=60.0, ends="failed", failed_entry="kept")
     stack = Stack(lambda: client_of(INGESTION, wire), clock)
@@ -922,8 +1066,47 @@ def test_a_failure_that_stood_in_the_list_before_is_long_doubted_where_the_job_i
 
     wire.portal.ask = forgetful  # type: ignore[method-assign]
     since = clock.seconds
-    assert isinstance(stack.up(), LaunchFailed)
+    assert isinstance(stack.up(), LaunchLost)
     assert clock.seconds > since + 13 * 60
+    assert accepted(wire.portal.simulation.world) == 2
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_failure_that_is_new_in_the_list_is_that_of_a_job_that_is_forgotten(wait: bool) -> None:
+    clock = FakeClock()
+    wire = wire_with(clock, INGESTION, seconds=60.0, ends="failed", failed_entry="kept", job_forgotten_after=0.0)
+    stack = Stack(lambda: client_of(INGESTION, wire), clock, wait=False)
+    stack.up()
+    clock.pass_by(100_000)
+    stack.wait = wait
+    assert isinstance(stack.up(), LaunchFailed)
+    assert accepted(wire.portal.simulation.world) == 1
+
+
+def test_an_earlier_tries_failure_is_not_that_of_a_go_live_whose_job_is_not_known() -> None:
+    """The answer to the go-live was cut short, and the list lags behind: in the same run, and in a later one."""
+    clock = FakeClock()
+    wire = wire_with(clock, INGESTION, seconds=600.0, ends="failed", failed_entry="kept", listing_lag_seconds=60.0)
+    stack = Stack(lambda: client_of(INGESTION, wire), clock)
+    assert isinstance(stack.up(), LaunchFailed)
+    wire.portal.simulation.world.offer("contoso", "vm").behaviour = Behaviour.model_validate(
+        {"seconds": 600.0, "failed_entry": "kept", "listing_lag_seconds": 60.0}
+    )
+    answer = wire.portal.ask
+
+    def cut(method: str, url: str, **rest: Any) -> Answer:
+        found = answer(method, url, **rest)
+        return Answer(202, {}) if method == "POST" else found
+
+    wire.portal.ask = cut  # type: ignore[method-assign]
+    stack.wait = False
+    assert stack.up() is None
+    assert stack.up() is None
+    stack.refresh()
+    assert stack.launch
+    assert stack.launch.status is Status.RUNNING
+    stack.wait = True
+    assert stack.up() is None
     assert accepted(wire.portal.simulation.world) == 2
 
 

@@ -943,14 +943,14 @@ def test_the_end_of_an_earlier_operation_by_the_same_id_is_not_that_of_this_one(
     assert earlier
     clock.pass_by(3600)
     stack.triggers += 1
-    read, since = api.operation, clock.seconds
+    read, since = api.shown, clock.seconds
 
     def late(offer: OfferKey, operation_id: str) -> Operation:
         if clock.seconds < since + 12:
             return earlier if dated else replace(earlier, changed_at=None)
         return read(offer, operation_id)
 
-    api.operation = late  # type: ignore[method-assign]
+    api.shown = late  # type: ignore[method-assign]
     assert stack.up() is None
     assert clock.seconds > since + 600
     assert accepted(world) == 2
@@ -1030,3 +1030,170 @@ def test_no_launch_ends_before_it_began() -> None:
     assert launch.seen(dated, datetime(2026, 1, 3, tzinfo=timezone.utc)).finished_at == datetime(
         2026, 1, 3, tzinfo=timezone.utc
     )
+
+
+class _NeverArrives(WorldApi):
+    """The run is cancelled before the go-live reached the portal, which it does not know."""
+
+    arrives = False
+
+    def submit(self, offer: OfferKey, preview: Slot | None) -> Accepted:
+        if not self.arrives:
+            raise Interrupted
+        return super().submit(offer, preview)
+
+
+def pinned_and_live(**behaviour: object) -> tuple[Stack, World, _NeverArrives, FakeClock]:
+    """A pinned offer that is live as wanted without an operation of its stack's own."""
+    stack, world, _, clock = stack_on(**behaviour)
+    world.add_offer("contoso", "vm", preview=7, production=7)
+    api = _NeverArrives(world, clock)
+    stack.new_api = lambda: api
+    stack.pin = "7"
+    assert stack.up() is None
+    return stack, world, api, clock
+
+
+def test_other_triggers_that_were_not_answered_are_asked_for_still_where_the_pin_is_live() -> None:
+    stack, world, api, _ = pinned_and_live()
+    stack.triggers += 1
+    assert isinstance(stack.up(), LaunchUnknown)
+    api.arrives = True
+    assert stack.up() is None
+    assert accepted(world) == 1
+    assert stack.launch
+    assert not stack.launch.superseded
+
+
+def test_another_pin_that_was_not_answered_is_no_matter_once_it_is_taken_back() -> None:
+    stack, world, api, _ = pinned_and_live()
+    world.put_in_preview("contoso", "vm")
+    stack.pin = "8"
+    assert isinstance(stack.up(), LaunchUnknown)
+    api.arrives = True
+    stack.pin = "7"
+    assert stack.up() is None
+    assert accepted(world) == 0
+    assert stack.up() is None
+
+
+ACCEPTED_AT = datetime(2026, 1, 1, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "words"),
+    [
+        (Launch(Status.RUNNING, submitted_at=ACCEPTED_AT), "named no operation"),
+        (Launch(Status.SUCCEEDED, unanswered_at=ACCEPTED_AT), "was not answered"),
+        (Launch(Status.NOT_STARTED, unanswered_at=ACCEPTED_AT), "was not answered"),
+        (Launch(Status.RUNNING, "submission/p-1/7", missing_since=ACCEPTED_AT), "operation submission/p-1/7"),
+    ],
+)
+def test_what_may_run_through_another_api_is_not_competed_with(recorded: Launch, words: str) -> None:
+    """Nor forgotten by a refresh for which nothing is found."""
+    stack, world, api, clock = stack_on()
+    rule = GoingLive(api, clock, stack.told)
+    with pytest.raises(LaunchRefused, match=words):
+        rule.bring_about(Request(OFFER, moved=True), recorded, deadline=clock.monotonic() + DAY)
+    anew = Request(OFFER, moved=True, changed=True, triggered=True)
+    if recorded.unanswered_at:
+        with pytest.raises(LaunchRefused, match=words):
+            rule.bring_about(anew, recorded, deadline=clock.monotonic() + DAY)
+        assert accepted(world) == 0
+    else:
+        # Lost for all that is known, and asked for anew.
+        rule.bring_about(anew, recorded, deadline=clock.monotonic() + DAY)
+        assert accepted(world) == 1
+    world.remove_offer("contoso", "vm")
+    assert rule.refreshed(OFFER, recorded) == recorded
+    assert any("stays recorded" in warning for warning in stack.told.warnings)
+
+
+@pytest.mark.parametrize("ending", ["succeeded", "failed"])
+def test_a_refresh_does_not_take_an_earlier_end_by_the_same_id_for_the_new_one(ending: str) -> None:
+    clock = FakeClock()
+    world = world_with(clock, seconds=600, ends=ending)
+    api = WorldApi(world, clock, recurring_ids=True)
+    stack = Stack(lambda: api, clock)
+    stack.up()
+    assert stack.launch
+    earlier = api.operation(OFFER, stack.launch.operation_id or "")
+    clock.pass_by(3600)
+    stack.triggers += 1
+    stack.wait = False
+    stack.up()
+    with pytest.MonkeyPatch.context() as late:
+        late.setattr(api, "shown", lambda *_: earlier)
+        clock.pass_by(45)
+        stack.refresh()
+        stack.up()
+    assert status_of(stack) is Status.RUNNING
+    assert accepted(world) == 2
+
+
+def test_two_resources_submit_once_where_the_list_holds_an_earlier_go_live_by_the_same_id() -> None:
+    clock = FakeClock()
+    world = world_with(clock, seconds=60, listing_lag_seconds=20)
+    api = WorldApi(world, clock, recurring_ids=True)
+    stack = Stack(lambda: api, clock)
+    stack.up()
+    clock.pass_by(3600)
+    recorded, turns = stack.launch, Turns()
+    for _ in range(2):
+        rule = GoingLive(api, clock, Told(), turns=turns)
+        anew = Request(OFFER, wait=False, changed=True, triggered=True)
+        rule.bring_about(anew, recorded, deadline=clock.monotonic() + DAY)
+    assert accepted(world) == 2
+
+
+def test_what_failed_is_told_again_where_nothing_stands_in_preview_any_more() -> None:
+    stack, world, _, _ = stack_on(ends="failed")
+    assert isinstance(stack.up(), LaunchFailed)
+    stack.resubmit = False
+    world.offer("contoso", "vm").preview = None
+    for _ in range(2):
+        assert isinstance(stack.up(), LaunchFailed)
+
+
+def test_a_failure_is_told_to_other_triggers_that_cannot_be_served() -> None:
+    """Nothing stands in preview any more, and the go-live that was begun for the triggers of before has failed."""
+    stack, world, _, clock = stack_on(ends="failed")
+    stack.wait = False
+    stack.up()
+    clock.pass_by(600)
+    world.offer("contoso", "vm").preview = None
+    stack.triggers += 1
+    error = stack.up()
+    assert isinstance(error, LaunchRefused)
+    assert "a go-live of version 7 failed" in str(error)
+
+
+def test_a_run_that_is_cancelled_before_the_versions_are_read_leaves_that_to_the_next() -> None:
+    stack, world, api, clock = stack_on(seconds=60)
+    look = api.live
+
+    def cancelled(offer: OfferKey) -> Slot | None:
+        if world.offer("contoso", "vm").operations and clock.seconds > 60:
+            raise Interrupted
+        return look(offer)
+
+    api.live = cancelled  # type: ignore[method-assign]
+    error = stack.up()
+    assert "cancelled before its versions were read" in str(error)
+    api.live = look  # type: ignore[method-assign]
+    assert stack.up() is None
+    assert stack.launch
+    assert (stack.launch.live_version, stack.launch.confirmed_live_version) == ("7", "7")
+    assert accepted(world) == 1
+
+
+def test_an_unanswered_go_live_that_production_shows_is_not_sent_again() -> None:
+    """Its operations are not listed, but the slot has changed since it was sent."""
+    stack, world, _, clock = stack_on(seconds=5, listing_lag_seconds=3600)
+    api = _Hangs(world, clock)
+    stack.new_api = lambda: api
+    assert isinstance(stack.up(), LaunchUnknown)
+    api.hangs = False
+    clock.pass_by(60)
+    assert stack.up() is None
+    assert accepted(world) == 1

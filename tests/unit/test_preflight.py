@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 import pytest
 
 from providers.azure_marketplace.launch import Launch
-from providers.azure_marketplace.preflight import outstanding, told
+from providers.azure_marketplace.preflight import goes_on, outstanding, told
 from providers.azure_marketplace.publishing import Kind, OfferKey, Operation, Slot, Status
 from providers.azure_marketplace.request import Action, Forecast, Request
 
@@ -56,6 +56,14 @@ def test_a_record_that_stands_says_nothing() -> None:
             "submitted 2026-11-23T00:00:00Z). It is to be resumed: asked for and waited for, and nothing submitted "
             "while it runs. What is asked for now comes after it.",
         ),
+        (Launch(Status.NOT_STARTED, "op-1"), False, "(operation op-1). It is to be resumed"),
+        (
+            Launch(Status.RUNNING),
+            False,
+            "named no operation. It is to be looked for; where nothing shows it, nothing is",
+        ),
+        (Launch(Status.RUNNING), True, "where nothing shows it, what is asked for now is submitted"),
+        (Launch(Status.NOT_STARTED), False, "the last go-live did not begin"),
         (Launch(Status.FAILED, "op-1"), False, "ended as failed (operation op-1)"),
         (Launch(Status.CANCELED), False, "ended as canceled (no operation is recorded)"),
         (replace(DONE, live_version="8"), False, "Version 7 was live when the go-live ended, version 8 is live now."),
@@ -72,3 +80,17 @@ def test_a_record_that_is_a_difference_says_what_up_does(recorded: Launch, chang
 def test_an_up_that_does_not_wait_says_so() -> None:
     said = outstanding("contoso/vm", Launch(Status.RUNNING, "op-1"), None, changed=False, wait=False)
     assert "asked for once, and nothing submitted while it runs" in said
+
+
+@pytest.mark.parametrize(
+    ("recorded", "words"),
+    [
+        (Launch(Status.RUNNING, "op-1"), "had not ended when it was last read (operation op-1), goes on"),
+        (Launch(Status.RUNNING), "had not ended when it was last read (no operation is recorded), goes on"),
+        (replace(DONE, unanswered_at=datetime(2026, 11, 23, tzinfo=timezone.utc)), "was sent, and not answered"),
+    ],
+)
+def test_what_becomes_of_an_open_go_live_that_is_let_go_of(recorded: Launch, words: str) -> None:
+    assert recorded.is_open
+    assert words in goes_on(recorded)
+    assert not DONE.is_open

@@ -159,13 +159,14 @@ class _CarelessIngestion(ProductIngestion):
 
 
 class _CarelessPartnerCenter(PartnerCenter):
-    def _check_ready(self, offer: OfferKey, path: str) -> None:
-        pass
+    def _check_ready(self, offer: OfferKey, path: str) -> bool:
+        return False
 
 
 def meant_by(world: World, operation_id: str) -> list[WorldOperation]:
     """The operations of the world that an operation's id may stand for, in the words of any of the APIs."""
-    submission, _, job = operation_id.partition("#")
+    submission, _, watched_by = operation_id.partition("#")
+    job = watched_by.partition("#")[0].removesuffix("again")
     offer = world.offer("contoso", "vm")
     if "$" in submission:
         version = int(submission.split("$")[2])

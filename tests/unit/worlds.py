@@ -31,6 +31,7 @@ from providers.azure_marketplace.publishing import (
     Overview,
     Slot,
     Step,
+    same,
 )
 from simulator.behaviour import Behaviour
 from simulator.world import Content, Refusal, World
@@ -156,6 +157,11 @@ class WorldApi:
 
     def operation(self, offer: OfferKey, operation_id: str) -> Operation:
         self._read("operation")
+        name, _, again = operation_id.partition("#")
+        return replace(self.shown(offer, name), id=operation_id, may_be_earlier=bool(again))
+
+    def shown(self, offer: OfferKey, operation_id: str) -> Operation:
+        """What its address answers."""
         with _refusals():
             named = self.operations_of(operation_id)
             asked = named[-1].id if named else operation_id
@@ -181,11 +187,12 @@ class WorldApi:
             return Accepted(None, self._clock.now())
         # Killed here, the portal has acted and nobody knows.
         self._clock.before_step()
-        return Accepted(self._id(accepted), self._clock.now())
+        again = "#again" if self._recurring_ids and preview and preview.tried else ""
+        return Accepted(f"{self._id(accepted)}{again}", self._clock.now())
 
     def operations_of(self, operation_id: str) -> list[WorldOperation]:
         """The operations that this client knows by that id, in the order in which they began."""
-        return [each for each in self.world.offer(*_names(OFFER)).operations if self._id(each) == operation_id]
+        return [each for each in self.world.offer(*_names(OFFER)).operations if same(self._id(each), operation_id)]
 
     def _id(self, operation: WorldOperation) -> str:
         return _dollar(operation) if self._recurring_ids else operation.id

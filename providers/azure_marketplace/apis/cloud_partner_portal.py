@@ -110,7 +110,12 @@ class CloudPartnerPortal:
         return operation_id.startswith("/") or "/" not in operation_id
 
     def operation(self, offer: OfferKey, operation_id: str) -> Operation:
-        answer = self._http.get(_operation_path(offer, operation_id), doing=f"show the operation of {offer}")
+        bare, _, again = operation_id.partition("#")
+        try:
+            answer = self._http.get(_operation_path(offer, bare), doing=f"show the operation of {offer}")
+        except NotFound as error:
+            error.next_step = ""  # the offer is there, and the list is asked
+            raise
         items = _items(answer)
         # The documented sample is an array of one, real clients read an object (portal-api 2.4 [O]).
         body = items[0] if items else {}
@@ -126,6 +131,7 @@ class CloudPartnerPortal:
             recognised=recognised,
             version=detail.offerversion,
             recurring="$" in operation_id,
+            may_be_earlier=bool(again),
             seen_at=answer.date,
             steps=tuple(step.neutral() for step in detail.steps),
             messages=tuple(message.neutral() for message in detail.messages),
@@ -134,10 +140,12 @@ class CloudPartnerPortal:
             retry_after=answer.retry_after,
         )
 
-    def submit(self, offer: OfferKey, preview: Slot | None) -> Accepted:  # noqa: ARG002 - the portal takes no version
+    def submit(self, offer: OfferKey, preview: Slot | None) -> Accepted:
         """ORIG/go-live [D]: POST without a body, 202 and a header that says where the operation is.
 
-        200 counts as accepted too (portal-api 2.1 [O]). The body is not documented and not read.
+        An id that recurs is marked `#again` where an earlier go-live of this version has ended, which its address may
+        show still. The portal takes no version along. 200 counts as accepted too (portal-api 2.1 [O]). The body is not
+        documented and not read.
         """
         answer = self._http.post(_versioned(f"{_path(offer)}/golive"), doing=f"take {offer} live")
         # ORIG says Operation-Location, NEW and running clients say Location (portal-api 2.1).
@@ -147,6 +155,8 @@ class CloudPartnerPortal:
             operation_id = self._operation_id(offer, address) if address else None
         except UntrustedAddress as error:
             unnamed = error.what  # accepted it is all the same
+        if operation_id and "$" in operation_id and preview and preview.tried:
+            operation_id = f"{operation_id}#again"
         return Accepted(operation_id, at=answer.date, retry_after=answer.retry_after, unnamed=unnamed)
 
     def _slot(self, offer: OfferKey, slot: str) -> Slot | None:

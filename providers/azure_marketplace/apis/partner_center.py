@@ -17,9 +17,15 @@ from urllib.parse import quote
 
 from pydantic import BeforeValidator, Field
 
-from providers.azure_marketplace.errors import Conflict, NotFound, PublishingError, Unanswered, Unreadable
+from providers.azure_marketplace.errors import (
+    Conflict,
+    NotFound,
+    PublishingError,
+    Unanswered,
+    Unreadable,
+    UntrustedAddress,
+)
 from providers.azure_marketplace.launch import instant
-from providers.azure_marketplace.offer_types import refuse_wrong_type
 from providers.azure_marketplace.publishing import (
     Accepted,
     Kind,
@@ -54,11 +60,6 @@ ADVICE: Mapping[int | str, str] = {
 """What to do about a refusal, by status, or by what its words contain: for weeks of 2026 a header was demanded [O]."""
 
 
-BREAKS_OFF = 25.0
-"""Seconds for which a page that is named and not found leaves a list suspected to break off in bad weather. For longer,
-and it is the last one's way: it may never be found [O]."""
-STALE = 60.0
-"""Seconds after a promote for which a submission that stands in preview may show the end of an earlier one."""
 _STEPS_EVERY = 3
 """Of so many readings of a go-live that runs, one asks for its steps too, which are a request of their own."""
 
@@ -67,14 +68,12 @@ class PartnerCenter(OneList):
     """`publishing.PublishingApi` over Partner Center's ingestion.
 
     An operation's id is `products/<product>/submissions/<number>`. Since one submission can be promoted again after a
-    failure [G], the id of a try that came to nothing ends in `/failed`; that of a publish to preview in `/preview`.
-    monotonic: the clock by which a list breaks off.
+    failure [G], the id of a try that came to nothing ends in `/failed`, and that of a try after it in `#again`; that of
+    a publish to preview in `/preview`.
     """
 
     def __init__(self, transport: Transport, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         super().__init__(transport, monotonic=monotonic)
-        self._missing_since: dict[str, float] = {}
-        self._promoted_anew: dict[str, float] = {}
         self._shown: dict[str, tuple[int, tuple[Step, ...]]] = {}
 
     @property
@@ -86,13 +85,14 @@ class PartnerCenter(OneList):
         return Overview(_preview(listed), _live(listed), _operations(listed), cut_short)
 
     def owns(self, operation_id: str) -> bool:
-        return re.fullmatch(r"products/[^/]+/submissions/[^/]+(/failed|/preview)?", operation_id) is not None
+        return re.fullmatch(r"products/[^/]+/submissions/[^/]+(/failed|/preview)?(#again)?", operation_id) is not None
 
     def operation(self, offer: OfferKey, operation_id: str) -> Operation:
         """The submission's state, with the steps of its workflow, and with its validations where it failed.
 
         Status calls answered 404 and broke off for weeks in June 2026 [O]: then the list of submissions is asked.
         """
+        operation_id, hash_mark, again = operation_id.partition("#")
         path = operation_id.removesuffix("/preview").removesuffix("/failed")
         submission = self._submission(offer, path)
         shown = submission.neutral()
@@ -101,16 +101,15 @@ class PartnerCenter(OneList):
                 live = self._way_to_live(offer, path)
                 if live and live.is_under_way:
                     # By which substate it goes live is a guess [G]: its workflow tells as well.
-                    steps = live.steps
-                    return replace(shown, kind=Kind.GO_LIVE, id=path, status=Status.RUNNING, steps=steps)
+                    name = f"{path}{hash_mark}{again}"
+                    return replace(shown, kind=Kind.GO_LIVE, id=name, status=Status.RUNNING, steps=live.steps)
                 # It stands in preview still, or again: no go-live of it is to be seen.
                 raise NotFound(f"{TITLE} shows no go-live of {offer} in its submission {submission.id}", status=404)
-            waits = submission.is_ready and self._monotonic() < self._promoted_anew.get(path, -STALE) + STALE
-            if waits and shown.status.ended:
-                # It may say still what became of an earlier try: it has just been promoted anew.
-                return replace(shown, kind=Kind.GO_LIVE, id=path, status=Status.RUNNING, messages=())
-            # It was promoted: whatever it says of itself is about that.
-            shown = replace(shown, kind=Kind.GO_LIVE, id=_operation_id(path, shown.status))
+            # It was promoted: whatever it says of itself is about that, or about an earlier try.
+            came_to_nothing = shown.status in _CAME_TO_NOTHING
+            name = f"{path}/failed" if came_to_nothing else f"{path}{hash_mark}{again}"
+            may_be_earlier = came_to_nothing and bool(again) and submission.is_ready
+            shown = replace(shown, kind=Kind.GO_LIVE, id=name, may_be_earlier=may_be_earlier)
         if shown.status is Status.FAILED:
             return replace(shown, messages=(*shown.messages, *self._reasons(offer, path)))
         return shown if shown.status.ended else replace(shown, steps=self._steps(offer, path))
@@ -121,13 +120,14 @@ class PartnerCenter(OneList):
         if product is None or preview is None or preview.version is None:
             raise NotFound(f"{TITLE} shows no preview of {offer} that could go live", next_step=ADVICE[404])
         path = f"products/{product}/submissions/{quote(preview.version, safe='')}"
-        before_sending(lambda: self._check_ready(offer, path))
+        again = before_sending(lambda: self._check_ready(offer, path)) or bool(preview.tried)
         answer = self._http.post(f"/{path}/promote", doing=f"take {offer} live", body={})
-        return Accepted(path, at=answer.date, retry_after=answer.retry_after)
+        return Accepted(f"{path}#again" if again else path, at=answer.date, retry_after=answer.retry_after)
 
-    def _check_ready(self, offer: OfferKey, path: str) -> None:
-        """Raise `Conflict` where the submission itself is not what `promote` demands [O]: a list may show that late.
+    def _check_ready(self, offer: OfferKey, path: str) -> bool:
+        """Whether the submission shows the end of an earlier try.
 
+        Raises `Conflict` where it is not what `promote` demands [O]: a list may show that late.
         One that cannot be read, as for weeks of 2026 [O], holds its go-live up for a while; then the list is asked.
         """
         unreadable = (NotFound, Unanswered, Unreadable)
@@ -135,17 +135,16 @@ class PartnerCenter(OneList):
             submission = self._itself_before_sending(path, lambda: self._itself(offer, path), unreadable)
             submission = submission or self._submission(offer, path)
         except NotFound:
-            return
+            return False
         _, status, _ = submission.outcome
-        if status in (Status.FAILED, Status.CANCELED):
-            self._promoted_anew[path] = self._monotonic()
         if not submission.is_ready or not status.ended:
             words = f"{submission.state} {submission.substate}"
             conflict = Conflict(f"{path} of {offer} is not ready to be promoted (any more): it is {words}", status=409)
             shown = submission.neutral()
-            begun = shown.kind is Kind.GO_LIVE and status not in (Status.FAILED, Status.CANCELED)
+            begun = shown.kind is Kind.GO_LIVE and status not in _CAME_TO_NOTHING
             conflict.operation = shown if begun else None
             raise conflict
+        return status in _CAME_TO_NOTHING
 
     def _product(self, offer: OfferKey, *, anew: bool = False) -> str | None:
         """The product's id; None when there is no such offer."""
@@ -158,19 +157,14 @@ class PartnerCenter(OneList):
         found = every_item(
             self._http, f"/products?$filter={wanted}", title=TITLE, doing=doing, last_may_be_missing=True
         )
-        for item in found.items:
-            product = _Product.model_validate(item)
-            if not product.is_called(offer.offer_id) or not re.fullmatch(r"[A-Za-z0-9-]{1,100}", product.id):
-                continue
-            refuse_wrong_type(offer, product.resourcetype, API, TITLE)
-            self._products[offer.offer_id] = product.id
-            return product.id
-        if found.missing:  # an offer that stands on it is not gone
+        products = [_Product.model_validate(item) for item in found.items]
+        valid = [each for each in products if re.fullmatch(r"[A-Za-z0-9-]{1,100}", each.id)]
+        called_so = {each.id: each.resourcetype for each in valid if each.is_called(offer.offer_id)}
+        if found.missing and not called_so:  # an offer that stands on it is not gone
             raise Unreadable(
                 f"{TITLE} could not {doing}: its list breaks off with a page that is not found", status=404
             )
-        self._products.pop(offer.offer_id, None)
-        return None
+        return self._the_one(offer, called_so, API)
 
     def _listed(self, offer: OfferKey) -> tuple[list[_Submission], bool]:
         """All but "0", newest first: the order of the list is not dependable [O]. A product that is gone has none.
@@ -182,15 +176,7 @@ class PartnerCenter(OneList):
             return [], False
         items, missing = self._items(offer, f"/products/{product}/submissions", last_may_be_missing=True)
         listed = [_Submission.of(product, item) for item in items]
-        return _newest_first([item for item in listed if item.id not in ("", "0")]), self._breaks_off(product, missing)
-
-    def _breaks_off(self, name: str, missing: str) -> bool:
-        """Whether a list lacks a page that may be found again. name: of the list."""
-        if not missing:
-            self._missing_since.pop(name, None)
-            return False
-        since = self._missing_since.setdefault(name, self._monotonic())
-        return self._monotonic() < since + BREAKS_OFF
+        return _newest_first([item for item in listed if item.id not in ("", "0")]), bool(missing)
 
     def _itself(self, offer: OfferKey, path: str) -> _Submission:
         _, product, _, number = path.split("/")
@@ -205,7 +191,7 @@ class PartnerCenter(OneList):
         number = path.rpartition("/")[2]
         try:
             return self._itself(offer, path)
-        except (NotFound, Unanswered, Unreadable) as error:
+        except (NotFound, Unanswered, Unreadable, UntrustedAddress) as error:
             error.next_step = ""  # the offer is there: submissions are not found for a while at times
             if error.status == 429:
                 raise  # it wants to be left alone
@@ -246,8 +232,11 @@ class PartnerCenter(OneList):
             return []
 
 
+_CAME_TO_NOTHING = (Status.FAILED, Status.CANCELED)
+
+
 def _operation_id(path: str, status: Status) -> str:
-    return f"{path}/failed" if status in (Status.FAILED, Status.CANCELED) else path
+    return f"{path}/failed" if status in _CAME_TO_NOTHING else path
 
 
 # What the submissions mean.
@@ -272,7 +261,9 @@ def _preview(listed: Sequence[_Submission]) -> Slot | None:
     if stands is None:
         return None
     later = next((item for item in listed[: listed.index(stands)] if item.overtakes), None)
-    return Slot(stands.id, spent=stands.is_live, overtaken=later.neutral() if later else None)
+    kind, status, _ = stands.outcome
+    tried = "again" if kind is Kind.GO_LIVE and status in _CAME_TO_NOTHING else ""
+    return Slot(stands.id, spent=stands.is_live, overtaken=later.neutral() if later else None, tried=tried)
 
 
 def _live(listed: Sequence[_Submission]) -> Slot | None:

@@ -25,9 +25,9 @@ from providers.azure_marketplace.errors import (
     Refused,
     Unanswered,
     Unreadable,
+    UntrustedAddress,
 )
-from providers.azure_marketplace.launch import instant
-from providers.azure_marketplace.offer_types import refuse_wrong_type
+from providers.azure_marketplace.launch import instant, iso
 from providers.azure_marketplace.polling import status_of_word
 from providers.azure_marketplace.publishing import (
     Accepted,
@@ -41,7 +41,7 @@ from providers.azure_marketplace.publishing import (
     same,
 )
 from providers.azure_marketplace.reading import OneList, before_sending, every_item, object_of
-from providers.azure_marketplace.tolerant import Id, Label, Object, Objects, PlainText, Said, Text, text_of
+from providers.azure_marketplace.tolerant import Id, Label, Object, PlainText, Reasons, Said, Text, text_of
 from providers.azure_marketplace.transport import Transport
 
 __all__ = ["ADVICE", "API", "AUDIENCE", "JOB_INTERVAL", "TITLE", "ProductIngestion"]
@@ -72,9 +72,6 @@ _BESIDE = 3
 _DOUBT = 2
 """Intervals of a job's questions for which it and the list of submissions, which may lag, may contradict each other
 before one of them is believed."""
-_FORGOTTEN = 14
-"""Intervals for which a job may not be found before a failure that the list shows is believed to be its own: it may be
-that of an earlier try, and jobs that run were not found for a while at times [O]."""
 _REFUSES = re.compile(r"^an in[ -]?progress submission already|^the submission cannot be pushed", re.IGNORECASE)
 """How the sentences begin of a job that was refused, for a submission that is under way or because of a newer preview
 [O]. What a certification found may be in similar words."""
@@ -100,7 +97,8 @@ class ProductIngestion(OneList):
 
     An operation's id is that of the submission that goes live, `submission/<product>/<number>`, and after a `#` the id
     of the job, where it is known. Since one submission can be tried again after a failure, the id of a try that came
-    to nothing ends in `/failed`; that of a publish to preview ends in `/preview`.
+    to nothing ends in `/failed` before that, and that of a try after it in `#` and the date of the earlier one, whose
+    failure a list may show still. The id of a publish to preview ends in `/preview`.
 
     job_interval: seconds between two questions about one job. monotonic: the clock that they go by.
     """
@@ -132,22 +130,23 @@ class ProductIngestion(OneList):
 
         Status calls answer 404 and 5xx for a while at times [O].
         """
-        submission, _, job = operation_id.partition("#")
+        submission, _, watched_by = operation_id.partition("#")
+        job = watched_by.partition("#")[0]
         if submission.endswith("/preview"):
             raise NotFound(f"{TITLE} tells nothing more of a publish to preview", status=404)
         submission = submission.removesuffix("/failed")
         asked = self._job(offer, job) if job else None
         if asked is None or asked.said is None:
-            return self._listed(offer, submission, job, asked.error if asked else None)
+            return self._listed(offer, submission, watched_by, asked.error if asked else None)
         status, recognised = asked.said.outcome
         if not status.ended:
             done = self._done_beside(offer, submission, asked)
             if done is not None:
-                return replace(done, id=_id(submission, done.status, job))
+                return replace(done, id=_id(submission, done.status, watched_by))
         elif not asked.said.refuses:
             status = Status.RUNNING if self._doubts(offer, submission, asked) else status
         return Operation(
-            id=_id(submission, status, job),
+            id=_id(submission, status, watched_by),
             kind=Kind.GO_LIVE,
             status=status,
             word=asked.said.word,
@@ -181,7 +180,10 @@ class ProductIngestion(OneList):
             job = _Job.model_validate(object_of(answer)).jobid
         except Unreadable:
             job = ""  # accepted, says the status; the list of submissions shows it
-        return Accepted(f"{submission}#{job}" if job else submission, at=answer.date, retry_after=answer.retry_after)
+        watched_by = f"{job}{'#' if preview.tried else ''}{preview.tried}"
+        return Accepted(
+            f"{submission}{'#' if watched_by else ''}{watched_by}", at=answer.date, retry_after=answer.retry_after
+        )
 
     def _refuse_begun(self, offer: OfferKey, submission: str) -> None:
         """Raise `Conflict` where the submission itself is shown going live already, which a list may show late."""
@@ -204,17 +206,14 @@ class ProductIngestion(OneList):
         if known and not anew:
             return known
         path = f"/product?externalId={quote(offer.offer_id, safe='')}&{_versioned()[1:]}"
+        called_so: dict[str, str] = {}
         for item in every_item(self._http, path, title=TITLE, doing=f"find the offer {offer}").items:
             product = _Product.model_validate(item)
-            if product.external_id.lower() not in ("", offer.offer_id.lower()):
-                continue
-            refuse_wrong_type(offer, product.type, API, TITLE)
             kind, _, durable = product.id.partition("/")
-            if kind == "product" and re.fullmatch(r"[A-Za-z0-9-]{1,100}", durable):
-                self._products[offer.offer_id] = durable
-                return durable
-        self._products.pop(offer.offer_id, None)
-        return None
+            named = product.external_id.lower() in ("", offer.offer_id.lower())
+            if named and kind == "product" and re.fullmatch(r"[A-Za-z0-9-]{1,100}", durable):
+                called_so[durable] = product.type
+        return self._the_one(offer, called_so, API)
 
     def _submissions(self, offer: OfferKey) -> list[_Submission]:
         """All but the draft, newest first. A product that is gone has none."""
@@ -222,7 +221,13 @@ class ProductIngestion(OneList):
         if product is None:
             return []
         items = self._items(offer, f"/submission/{product}{_versioned()}").items
-        listed = [item for item in map(_Submission.model_validate, items) if item.is_live or item.is_preview]
+        listed = []
+        for item in map(_Submission.model_validate, items):
+            if item.is_live or item.is_preview:
+                listed.append(item)
+            elif item.target.targettype.lower() in ("live", "preview"):
+                raise Unreadable(f"{TITLE} lists a submission of {offer} by an id that cannot be read")
+        listed = [_over(item, listed) for item in listed]
         # Of the entries of one number: the go-live first, and of go-lives the one that still runs, then the one that
         # succeeded: it may be listed beside an earlier try.
         rank = {Status.SUCCEEDED: 1, Status.FAILED: 0, Status.CANCELED: 0}
@@ -251,7 +256,7 @@ class ProductIngestion(OneList):
             if not said.jobstatus:
                 answer.unreadable("its answer has no status")
             asked.said = said
-        except (Unanswered, Unreadable, Refused) as error:
+        except (Unanswered, Unreadable, Refused, UntrustedAddress) as error:
             if isinstance(error, NotFound):
                 error.next_step = ""  # the offer is there: jobs are not found for a while at times
             asked.error, retry_after = error, error.retry_after
@@ -288,32 +293,36 @@ class ProductIngestion(OneList):
             doubted = not shown.status.ended
         return self._still_doubted(asked, doubted)
 
-    def _still_doubted(self, asked: _Asked, doubted: bool, intervals: int = _DOUBT) -> bool:
+    def _still_doubted(self, asked: _Asked, doubted: bool) -> bool:
         """Whether a contradiction is one still, or has lasted long enough for the job, or its end, to be believed."""
         if not doubted:
             asked.doubted_since = None
             return False
         now = self._monotonic()
         asked.doubted_since = now if asked.doubted_since is None else asked.doubted_since
-        return now < asked.doubted_since + intervals * self._job_interval
+        return now < asked.doubted_since + _DOUBT * self._job_interval
 
-    def _listed(self, offer: OfferKey, submission: str, job: str, error: PublishingError | None) -> Operation:
+    def _listed(self, offer: OfferKey, submission: str, watched_by: str, error: PublishingError | None) -> Operation:
         """What the list of submissions shows of a go-live whose job is not known, or could not be read (error)."""
         if error is not None and error.status == 429:
             raise error  # it wants to be left alone
-        found = self._shown(offer, submission)
-        if found is None:
+        entry = self._entry(offer, submission)
+        if entry is None:
             raise error or NotFound(f"{TITLE} lists no go-live {submission} of {offer}", status=404)
-        # A failure may be an earlier try's, in a list that lags behind. But jobs may be forgotten after their end [G].
+        found, tried = entry
         failed = found.status in _CAME_TO_NOTHING
-        if error is not None and (
-            self._still_doubted(self._jobs[job], failed, _FORGOTTEN) or (failed and not isinstance(error, NotFound))
-        ):
-            raise error
-        return replace(found, id=_id(submission, found.status, job), retry_after=self._job_interval)
+        earlier = failed and tried == watched_by.partition("#")[2]
+        if error is not None and failed and (earlier or not isinstance(error, NotFound)):
+            raise error  # the job tells whose end it is; but jobs may be forgotten after their end [G]
+        name = _id(submission, found.status, watched_by)
+        return replace(found, id=name, may_be_earlier=earlier, retry_after=self._job_interval)
 
     def _shown(self, offer: OfferKey, submission: str) -> Operation | None:
-        """The go-live of a submission: under its number, or else the first that came after it.
+        entry = self._entry(offer, submission)
+        return entry[0] if entry else None
+
+    def _entry(self, offer: OfferKey, submission: str) -> tuple[Operation, str] | None:
+        """The go-live of a submission, and its mark: under its number, or else the first that came after it.
 
         Whether what goes live keeps the number of its preview or gets one of its own is not known for sure [G].
         """
@@ -331,7 +340,7 @@ class ProductIngestion(OneList):
         ]
         # Newest first, and of one number the one that counts first.
         first = min((each for each, _ in live), default=None)
-        return next((operations[at] for each, at in live if each == first), None)
+        return next(((operations[at], listed[at].mark) for each, at in live if each == first), None)
 
 
 _NEVER = datetime.min.replace(tzinfo=timezone.utc)
@@ -346,9 +355,9 @@ def _versioned() -> str:
     return f"?$version={VERSION}"
 
 
-def _id(submission: str, status: Status, job: str = "") -> str:
+def _id(submission: str, status: Status, watched_by: str = "") -> str:
     came_to_nothing = "/failed" if status in _CAME_TO_NOTHING else ""
-    return f"{submission}{came_to_nothing}{'#' if job else ''}{job}"
+    return f"{submission}{came_to_nothing}{'#' if watched_by else ''}{watched_by}"
 
 
 # What the list of submissions means. What goes live keeps the number of its preview, and "represents both" [D].
@@ -376,7 +385,17 @@ def _preview(listed: Sequence[_Submission]) -> Slot | None:
         stands.created if stands.is_preview else None,
         spent=spent,
         overtaken=later.neutral() if later else None,
+        tried=next((item.mark for item in listed if item.came_to_nothing and item.number == stands.number), ""),
     )
+
+
+def _over(item: _Submission, listed: Sequence[_Submission]) -> _Submission:
+    """As live, where it does not say how far it is, and a preview was made since: one is published at a time [O]."""
+    since = [each for each in listed if each.is_preview and each.status is Status.SUCCEEDED]
+    later = any(each.number > item.number and not each.is_older_than(item) for each in since)
+    if not (item.is_live and item.is_vague and later):
+        return item
+    return item.model_copy(update={"status_word": "completed", "result": "succeeded"})
 
 
 def _live(listed: Sequence[_Submission]) -> Slot | None:
@@ -414,8 +433,10 @@ class _Target(Said):
 
 
 def _submission_id(value: Any) -> str:
-    found = re.fullmatch(r"submission/[A-Za-z0-9_-]{1,100}/[A-Za-z0-9_-]{1,100}", text_of(value))
-    return found[0] if found else ""
+    """`submission/<product>/<number>` [D], also where it is the end of an address."""
+    pattern = r"(?:https?://[^?#]*)?/?submission/([A-Za-z0-9_-]{1,100})/([A-Za-z0-9_-]{1,100})/?"
+    found = re.fullmatch(pattern, text_of(value), re.IGNORECASE)
+    return f"submission/{found[1]}/{found[2]}" if found else ""
 
 
 class _Submission(Said):
@@ -431,6 +452,15 @@ class _Submission(Said):
     def created(self) -> datetime | None:
         """When it, or the preview that it was, was made: which of the two is not known [G]."""
         return instant(self.created_text)
+
+    @property
+    def mark(self) -> str:
+        """What tells it from other tries of the same submission, as part of an id."""
+        return iso(self.created) or "again"
+
+    @property
+    def came_to_nothing(self) -> bool:
+        return self.is_live and self.status in _CAME_TO_NOTHING
 
     def is_older_than(self, other: _Submission) -> bool:
         """Whether the dates say so; where they do not tell, the numbers have to."""
@@ -453,6 +483,13 @@ class _Submission(Said):
     def status(self) -> Status:
         return _outcome(self.status_word, self.result)[0]
 
+    @property
+    def is_vague(self) -> bool:
+        """Whether its words do not say that it runs, or how it ended."""
+        status, recognised = _outcome(self.status_word, self.result)
+        said_to_run = recognised and bool(self.status_word) and "complete" not in self.status_word.lower()
+        return not status.ended and not said_to_run
+
     def neutral(self) -> Operation:
         """Without a date: whether `created` is a go-live's own or that of its preview is not known [G]."""
         status, recognised = _outcome(self.status_word, self.result)
@@ -472,7 +509,7 @@ class _Job(Said):
     jobid: Id = ""
     jobstatus: Label = ""
     jobresult: Label = ""
-    errors: Annotated[list[Any], Objects] = Field(default_factory=list)
+    errors: Annotated[list[Any], Reasons] = Field(default_factory=list)
 
     @property
     def outcome(self) -> tuple[Status, bool]:
@@ -491,7 +528,7 @@ class _Job(Said):
         if self.outcome[0] is not Status.FAILED:
             return False
         outer = [_Error.model_validate(each) for each in self.errors]
-        conflicts = any(error.code.lower() == "conflict" and not error.details for error in outer)
+        conflicts = any(error.code.lower() == "conflict" and not error.causes for error in outer)
         return conflicts or any(_REFUSES.search(each.text) for each in self.reasons)
 
     @property
@@ -500,18 +537,34 @@ class _Job(Said):
 
 
 class _Error(Said):
+    """An error, in the schema's form [D]; its causes may stand under other names, as Graph's own do."""
+
     code: Label = ""
     message: PlainText = ""
-    details: Annotated[list[Any], Objects] = Field(default_factory=list)
+    resourceid: Label = ""
+    details: Annotated[list[Any], Reasons] = Field(default_factory=list)
+    innererror: Annotated[list[Any], Reasons] = Field(default_factory=list)
+    errors: Annotated[list[Any], Reasons] = Field(default_factory=list)
+    validations: Annotated[list[Any], Reasons] = Field(default_factory=list)
+
+    @property
+    def causes(self) -> list[Any]:
+        return [*self.details, *self.innererror, *self.errors, *self.validations]
 
 
-def _causes(error: Any, outer: tuple[str, ...] = ()) -> list[str]:
-    """An error tree as sentences, from the innermost cause outward: the outermost says "Invalid resource" [O]."""
+def _causes(error: Any, outer: tuple[str, ...] = (), about: str = "") -> list[str]:
+    """An error tree as sentences, from the innermost cause outward: the outermost says "Invalid resource" [O].
+
+    about: the durable id of the resource that it is about, as far as that is known.
+    """
     said = _Error.model_validate(error)
     own = said.message or said.code
+    about = said.resourceid or about
     around = (*outer, own) if own else outer
-    if said.details and len(around) < 8:
-        return [text for inner in said.details[:10] for text in _causes(inner, around)]
+    if len(around) < 8:
+        told = [text for inner in said.causes[:10] for text in _causes(inner, around, about)]
+        if told:
+            return told
     words = list(dict.fromkeys(word.rstrip(".") for word in reversed(around)))
     if not words:
         return []
@@ -519,7 +572,8 @@ def _causes(error: Any, outer: tuple[str, ...] = ()) -> list[str]:
     what = "Certification failed: " if certification else ""
     code = f" ({said.code})" if said.code and said.code != words[0] else ""
     context = f", in: {'; '.join(words[1:])}" if words[1:] else ""
-    return [f"{what}{words[0]}{code}{context}"]
+    where = f" [{about}]" if about and not about.startswith("submission/") else ""
+    return [f"{what}{words[0]}{code}{where}{context}"]
 
 
 def _outcome(status: str, result: str) -> tuple[Status, bool]:
