@@ -13,6 +13,7 @@
     |  |  |- Forbidden          403
     |  |  |- NotFound           404
     |  |  |- WrongApi           the offer is published through another API
+    |  |  |- SeveralOffers      several products are called so, and nobody can tell which is meant
     |  |  `- Conflict           409: something else runs on the offer
     |  |- Unreadable            an answer that cannot be understood
     |  `- UntrustedAddress      the API pointed to another host; the token was not sent there
@@ -56,6 +57,7 @@ __all__ = [
     "PublishingError",
     "Refused",
     "RefusedAfterwards",
+    "SeveralOffers",
     "SignInFailed",
     "StillRunning",
     "Unanswered",
@@ -191,6 +193,13 @@ class WrongApi(Refused):
     def __init__(self, what: str, *, api: str) -> None:
         super().__init__(what, next_step=f"Set api to {api}.")
         self.api = api
+
+
+class SeveralOffers(Refused):
+    """Several products are called so: which one is meant cannot be told."""
+
+    about = "offer_id"
+    """The input to change."""
 
 
 class Conflict(Refused):

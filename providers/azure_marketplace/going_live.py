@@ -53,7 +53,7 @@ from providers.azure_marketplace.request import Action, Forecast, Request
 from providers.azure_marketplace.sight import Sight, covers, is_recorded, launch_of, newer, since, stands
 from providers.azure_marketplace.submitting import RUN_AGAIN, Submitter
 from providers.azure_marketplace.verdicts import Verdicts, nowhere_else
-from providers.azure_marketplace.watching import Limits, Observer, Watch, not_earlier
+from providers.azure_marketplace.watching import Limits, Observer, Watch, as_listed, not_earlier
 
 __all__ = ["GoingLive", "Turns"]
 
@@ -192,6 +192,8 @@ class GoingLive:
             if sight.cut_short:
                 raise Unreadable(f"{error.what}; but its list breaks off with a page that is not found") from error
             raise
+        if sight.cut_short:
+            self._warn_of_a_part(request.offer)
         spent = sight.preview is not None and sight.preview.spent
         if request.triggered and not spent and action is Action.ADOPT and operation and operation.status.ended:
             # It may be the recorded one, which other triggers do not leave at that.
@@ -238,7 +240,7 @@ class GoingLive:
             listed = [item for item in sight.operations if same(item.id, recorded.operation_id)]
             if not listed:
                 return launch
-            operation = listed[0]
+            operation = as_listed(listed[0])
         operation = not_earlier(operation, recorded, self._since_submitted(recorded), self._limits)
         seen = replace(launch, operation_id=operation.id).seen(operation, self._clock.now())
         if seen.status is Status.SUCCEEDED and not seen.adopted:
@@ -255,8 +257,10 @@ class GoingLive:
                 return self._moved(request, recorded, deadline)
             if not recorded.is_open:
                 return _Past(replace(recorded, operation_id=None) if recorded.status.ended else None)
-            # What is known to be lost, or was never named, is let go of where other inputs ask anew.
-            let_go = request.changed and (recorded.missing_since or not recorded.operation_id)
+            # What has been lost for long, or was never named, is let go of where other inputs ask anew.
+            lost_since = recorded.missing_since if recorded.operation_id else recorded.submitted_at
+            long_ago = self._clock.now() - timedelta(seconds=self._limits.lost)
+            let_go = request.changed and lost_since is not None and lost_since < long_ago
             return _Past(None, None if let_go and not recorded.unanswered_at else recorded)
         if recorded is None:
             return _Past(None)
@@ -403,7 +407,7 @@ class GoingLive:
             if recorded and request.triggered:
                 recorded = replace(recorded, superseded=True)
             try:
-                launch, fresh = self._submitter.submit(request.offer, recorded, _tried(sight, recorded), deadline)
+                launch, fresh = self._submitter.submit(request.offer, recorded, sight, deadline)
             except LaunchLost as error:
                 turn.nameless = copy(error)
                 raise
@@ -470,7 +474,13 @@ class GoingLive:
                 "submitted",
                 next_step=RUN_AGAIN,
             )
-        self._observer.warn(f"{what}: what may stand on that page is not considered.")
+        self._warn_of_a_part(offer)
+
+    def _warn_of_a_part(self, offer: OfferKey) -> None:
+        self._observer.warn(
+            f"The list of what there is of {offer} breaks off with a page that is not found: what may stand on that "
+            "page is not considered."
+        )
 
     def _look_before_sending(
         self, request: Request, recorded: Launch | None, deadline: float, in_the_way: LaunchError | None
@@ -729,17 +739,6 @@ class GoingLive:
                 return sight
             attempt += 1
             self._clock.sleep(backoff(attempt, chance=self._clock.chance(), longest=5.0))
-
-
-def _tried(sight: Sight, recorded: Launch | None) -> Sight:
-    """With the preview marked where an earlier go-live of it has ended, whose end may be shown for a while yet."""
-    preview = sight.preview
-    if preview is None or preview.tried:
-        return sight
-    versions = [item.version for item in sight.go_lives if item.status.ended]
-    versions += [recorded.preview_version] if recorded and recorded.operation_id else []
-    tried = any(version in (None, preview.version) for version in versions)
-    return replace(sight, preview=replace(preview, tried="again")) if tried else sight
 
 
 def _is_unseen(submitted: Launch, recorded: Launch | None, sight: Sight) -> bool:

@@ -26,7 +26,7 @@ class Launch:
     submitted_at, finished_at: UTC; submitted_at by the API's clock where it told it.
     live_version, preview_version: what the two slots held when they were last read.
     unanswered_at: when another go-live was sent whose answer is not known yet; UTC. A list may not show it at once.
-    superseded: other inputs have asked for a go-live since, which waits for the end of this one, or was sent and not
+    superseded: other inputs have asked for a go-live since, and this one was not seen since; or theirs was sent and not
     answered.
     missing_since: since when the API says that it knows no such operation; UTC, None while it knows it.
     confirmed_live_version: what production shows since our operation ended; None until it is seen. Never overwritten:
@@ -61,7 +61,9 @@ class Launch:
         return self.unanswered_at is not None or (begun and not self.status.ended)
 
     def seen(self, operation: Operation, now: datetime) -> Launch:
-        """With what its operation was seen to be. now: where the API tells neither a date nor its own clock."""
+        """With what its operation was seen to be, which answers what was asked for while it ran.
+
+        now: where the API tells neither a date nor its own clock."""
         ended = operation.status.ended
         at = operation.changed_at
         if at and self.submitted_at and at < self.submitted_at:
@@ -73,6 +75,7 @@ class Launch:
             live_links=operation.live_links or self.live_links,
             preview_links=operation.preview_links or self.preview_links,
             missing_since=None,
+            superseded=False,
         )
 
     def to_outputs(self) -> dict[str, Any]:

@@ -36,6 +36,7 @@ from providers.azure_marketplace.errors import (
     LaunchRefused,
     NotSent,
     OfferGoLiveError,
+    SeveralOffers,
     SignInFailed,
     Unanswered,
     Unauthorized,
@@ -249,9 +250,9 @@ class OfferGoLiveProvider(ResourceProvider):
             unless = _FAILED_BEFORE if old and not self._resubmits else ""
             unless = _UNKNOWN_TRIGGERS if old and _is_unknown(inputs.get("triggers")) else unless
             call.log(f"{told} {unless}".strip(), "info")
-        except (LaunchRefused, WrongApi) as error:
+        except (LaunchRefused, WrongApi, SeveralOffers) as error:
             # Where nothing but the API changes, what is live as wanted stays: only that API itself can be wrong then.
-            stays = bool(old) and not differing and not isinstance(error, (UnknownOffer, WrongApi))
+            stays = bool(old) and not differing and not isinstance(error, (UnknownOffer, WrongApi, SeveralOffers))
             if mode == "fail" and not stays:
                 return CheckFailure(error.about, str(error))
             call.log(str(error), "warning")

@@ -13,7 +13,7 @@ from providers.azure_marketplace.errors import (
     NotFound,
     NotSent,
     PublishingError,
-    Refused,
+    SeveralOffers,
     Unanswered,
     Unreadable,
     WrongApi,
@@ -86,7 +86,7 @@ class OneList(ABC):
         """The id of the only product that is called so; None where there is none. called_so: types, by ids.
 
         An account may have several publishers, and an API that is not told which one is meant lists the products of
-        all. Raises `WrongApi` where all are published through another, and `Refused` where several are left.
+        all. Raises `WrongApi` where all are published through another, and `SeveralOffers` where several are left.
         """
         fitting: list[str] = []
         wrong: WrongApi | None = None
@@ -97,7 +97,7 @@ class OneList(ABC):
             except WrongApi as error:
                 wrong = error
         if len(fitting) > 1:
-            raise Refused(
+            raise SeveralOffers(
                 f"{self.title} shows {len(fitting)} products called {offer.offer_id!r} ({', '.join(fitting[:5])}): "
                 "which one is meant cannot be told",
                 next_step="Nothing was submitted. See in Partner Center which one is not needed any more, or take it "

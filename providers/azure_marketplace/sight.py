@@ -79,9 +79,17 @@ class Sight:
         return same_version and self.live.changed_at >= submitted.submitted_at
 
     def contradicts(self, recorded: Launch) -> bool:
-        """Whether it breaks off, and lacks the very operation that is recorded: it is more than a link too many."""
-        named = recorded.operation_id is not None
-        return self.cut_short and named and not any(same(item.id, recorded.operation_id) for item in self.operations)
+        """Whether it breaks off, and lacks the very operation that is recorded: it is more than a link too many.
+
+        One that came to nothing, or that is lost, may not be listed any more.
+        """
+        due = recorded.status is Status.SUCCEEDED or not (recorded.status.ended or recorded.missing_since)
+        return (
+            self.cut_short
+            and due
+            and recorded.operation_id is not None
+            and not any(same(item.id, recorded.operation_id) for item in self.operations)
+        )
 
     @property
     def spent_by(self) -> Operation | None:

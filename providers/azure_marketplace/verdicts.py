@@ -45,6 +45,11 @@ class Verdicts:
         self._lookout = lookout
         self._elsewhere = elsewhere
 
+    @property
+    def _here(self) -> str:
+        """The API's title within a sentence."""
+        return f"{self._api.title[:1].lower()}{self._api.title[1:]}"
+
     def overtaken(self, offer: OfferKey, sight: Sight, later: Operation) -> LaunchRefused:
         """Of a preview that is not the latest any more, or may not be."""
         known = later.kind is not Kind.UNKNOWN
@@ -77,10 +82,9 @@ class Verdicts:
 
     def unknown(self, offer: OfferKey) -> UnknownOffer:
         other = self._elsewhere(offer)
-        here = f"{self._api.title[:1].lower()}{self._api.title[1:]}"
         return UnknownOffer(
-            f"There is no offer {offer.offer_id!r} of publisher {offer.publisher_id!r} in {here}, or this identity may "
-            "not see it: nothing was submitted",
+            f"There is no offer {offer.offer_id!r} of publisher {offer.publisher_id!r} in {self._here}, or this "
+            "identity may not see it: nothing was submitted",
             next_step=f"It is published through another API: set api to {other}."
             if other
             else "Check publisher_id and offer_id (they are the ids in the offer's address, not its title), "
@@ -109,7 +113,7 @@ class Verdicts:
         elif launch.missing_since or not launch.operation_id:
             again = "See in the portal what became of it. If it is to be submitted again, change the triggers as well."
         return LaunchRefused(
-            f"The go-live of {offer} that {what}, and {self._api.title} shows none that runs: nothing was submitted "
+            f"The go-live of {offer} that {what}, and {self._here} shows none that runs: nothing was submitted "
             "through this one",
             next_step=again,
             about="api",

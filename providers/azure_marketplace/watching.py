@@ -29,7 +29,7 @@ from providers.azure_marketplace.polling import Schedule, backoff
 from providers.azure_marketplace.publishing import Kind, OfferKey, Operation, PublishingApi, Status, same
 from providers.azure_marketplace.sight import since
 
-__all__ = ["Limits", "Observer", "Watch", "not_earlier"]
+__all__ = ["Limits", "Observer", "Watch", "as_listed", "not_earlier"]
 
 RESUME = "Run `pulumi up` again to go on waiting for it; nothing is submitted twice."
 
@@ -67,6 +67,11 @@ def not_earlier(operation: Operation, launch: Launch, elapsed: float, limits: Li
     if ended and submitted and ended >= submitted - timedelta(seconds=1):
         return operation
     return replace(operation, id=launch.operation_id or operation.id, status=Status.RUNNING, messages=())
+
+
+def as_listed(operation: Operation) -> Operation:
+    """An operation as a list shows it: by an id that recurs it may be an earlier one, as far as no date tells."""
+    return replace(operation, may_be_earlier=operation.may_be_earlier or operation.recurring)
 
 
 class Observer(Protocol):
@@ -193,7 +198,7 @@ class Watch:
             first = since(launch.submitted_at, go_lives)[-1:]
             for found in (listed, first):
                 if found:
-                    return found[0]
+                    return as_listed(found[0])
             weather.nowhere(self._clock.monotonic())
             raise
 
@@ -287,8 +292,8 @@ class _Weather:
         self._refused_since = None
         if not isinstance(error, NotFound):
             self._nowhere_since = None
-        # Where an earlier run did not find it either, this one only has to outlast a moment's bad weather.
-        enough = self._limits.settle if self.was_nowhere else self._limits.lost
+        # Where an earlier run did not find it either, this one only has to outlast some bad weather.
+        enough = 4 * self._limits.settle if self.was_nowhere else self._limits.lost
         if self._nowhere_since is not None and now - self._nowhere_since > enough:
             return "lost"
         return ""

@@ -907,6 +907,19 @@ def test_what_is_recorded_is_not_forgotten_with_a_page_that_is_not_found() -> No
     assert accepted(wire.portal.simulation.world) == 1
 
 
+def test_what_came_to_nothing_need_not_stand_in_a_part_of_a_list() -> None:
+    """A link too many is there for good; the go-live of 7 failed, and 8 was published instead of it."""
+    clock = FakeClock()
+    wire = wire_with(clock, CENTER, last_next_link_404=True, seconds=60.0, ends="failed")
+    stack = Stack(lambda: client_of(CENTER, wire), clock)
+    assert isinstance(stack.up(), LaunchFailed)
+    world = wire.portal.simulation.world
+    world.offer("contoso", "vm").behaviour = Behaviour.model_validate({"last_next_link_404": True})
+    world.put_in_preview("contoso", "vm")
+    assert stack.up() is None
+    assert accepted(world) == 2
+
+
 def test_what_is_concluded_from_a_part_of_a_list_is_warned_of_and_refuses_no_preview() -> None:
     clock = FakeClock()
     wire = wire_with(clock, CENTER, page_sizes=(1,), older_submissions="as they were", listing_order="oldest")

@@ -158,7 +158,8 @@ class WorldApi:
     def operation(self, offer: OfferKey, operation_id: str) -> Operation:
         self._read("operation")
         name, _, again = operation_id.partition("#")
-        return replace(self.shown(offer, name), id=operation_id, may_be_earlier=bool(again))
+        shown = self.shown(offer, name)
+        return replace(shown, id=operation_id if shown.status.ended else name, may_be_earlier=bool(again))
 
     def shown(self, offer: OfferKey, operation_id: str) -> Operation:
         """What its address answers."""
@@ -187,7 +188,7 @@ class WorldApi:
             return Accepted(None, self._clock.now())
         # Killed here, the portal has acted and nobody knows.
         self._clock.before_step()
-        again = "#again" if self._recurring_ids and preview and preview.tried else ""
+        again = "#again" if self._recurring_ids else ""
         return Accepted(f"{self._id(accepted)}{again}", self._clock.now())
 
     def operations_of(self, operation_id: str) -> list[WorldOperation]:

@@ -124,7 +124,7 @@ class CloudPartnerPortal:
             answer.unreadable("its answer has no status")
         status, recognised = status_of_word(detail.status)
         return Operation(
-            id=operation_id,
+            id=operation_id if status.ended else bare,
             kind=Kind.GO_LIVE,
             status=status,
             word=detail.status,
@@ -140,11 +140,11 @@ class CloudPartnerPortal:
             retry_after=answer.retry_after,
         )
 
-    def submit(self, offer: OfferKey, preview: Slot | None) -> Accepted:
+    def submit(self, offer: OfferKey, preview: Slot | None) -> Accepted:  # noqa: ARG002 - the portal takes no version
         """ORIG/go-live [D]: POST without a body, 202 and a header that says where the operation is.
 
-        An id that recurs is marked `#again` where an earlier go-live of this version has ended, which its address may
-        show still. The portal takes no version along. 200 counts as accepted too (portal-api 2.1 [O]). The body is not
+        An id that recurs is marked `#again` until it is seen running: its address may show the end of an earlier one.
+        The portal takes no version along. 200 counts as accepted too (portal-api 2.1 [O]). The body is not
         documented and not read.
         """
         answer = self._http.post(_versioned(f"{_path(offer)}/golive"), doing=f"take {offer} live")
@@ -155,7 +155,7 @@ class CloudPartnerPortal:
             operation_id = self._operation_id(offer, address) if address else None
         except UntrustedAddress as error:
             unnamed = error.what  # accepted it is all the same
-        if operation_id and "$" in operation_id and preview and preview.tried:
+        if operation_id and "$" in operation_id:
             operation_id = f"{operation_id}#again"
         return Accepted(operation_id, at=answer.date, retry_after=answer.retry_after, unnamed=unnamed)
 

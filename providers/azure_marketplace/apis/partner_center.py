@@ -68,8 +68,8 @@ class PartnerCenter(OneList):
     """`publishing.PublishingApi` over Partner Center's ingestion.
 
     An operation's id is `products/<product>/submissions/<number>`. Since one submission can be promoted again after a
-    failure [G], the id of a try that came to nothing ends in `/failed`, and that of a try after it in `#again`; that of
-    a publish to preview in `/preview`.
+    failure [G], the id of a try that came to nothing ends in `/failed`, and that of a try after it in `#again`, until
+    that is seen running; that of a publish to preview in `/preview`.
     """
 
     def __init__(self, transport: Transport, *, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -92,7 +92,7 @@ class PartnerCenter(OneList):
 
         Status calls answered 404 and broke off for weeks in June 2026 [O]: then the list of submissions is asked.
         """
-        operation_id, hash_mark, again = operation_id.partition("#")
+        operation_id, _, again = operation_id.partition("#")
         path = operation_id.removesuffix("/preview").removesuffix("/failed")
         submission = self._submission(offer, path)
         shown = submission.neutral()
@@ -101,14 +101,13 @@ class PartnerCenter(OneList):
                 live = self._way_to_live(offer, path)
                 if live and live.is_under_way:
                     # By which substate it goes live is a guess [G]: its workflow tells as well.
-                    name = f"{path}{hash_mark}{again}"
-                    return replace(shown, kind=Kind.GO_LIVE, id=name, status=Status.RUNNING, steps=live.steps)
+                    steps = live.steps
+                    return replace(shown, kind=Kind.GO_LIVE, id=path, status=Status.RUNNING, steps=steps)
                 # It stands in preview still, or again: no go-live of it is to be seen.
                 raise NotFound(f"{TITLE} shows no go-live of {offer} in its submission {submission.id}", status=404)
             # It was promoted: whatever it says of itself is about that, or about an earlier try.
-            came_to_nothing = shown.status in _CAME_TO_NOTHING
-            name = f"{path}/failed" if came_to_nothing else f"{path}{hash_mark}{again}"
-            may_be_earlier = came_to_nothing and bool(again) and submission.is_ready
+            may_be_earlier = shown.status in _CAME_TO_NOTHING and bool(again) and submission.is_ready
+            name = _operation_id(path, shown.status)
             shown = replace(shown, kind=Kind.GO_LIVE, id=name, may_be_earlier=may_be_earlier)
         if shown.status is Status.FAILED:
             return replace(shown, messages=(*shown.messages, *self._reasons(offer, path)))

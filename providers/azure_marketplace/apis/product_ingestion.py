@@ -311,11 +311,12 @@ class ProductIngestion(OneList):
             raise error or NotFound(f"{TITLE} lists no go-live {submission} of {offer}", status=404)
         found, tried = entry
         failed = found.status in _CAME_TO_NOTHING
-        earlier = failed and tried == watched_by.partition("#")[2]
-        if error is not None and failed and (earlier or not isinstance(error, NotFound)):
-            raise error  # the job tells whose end it is; but jobs may be forgotten after their end [G]
-        name = _id(submission, found.status, watched_by)
-        return replace(found, id=name, may_be_earlier=earlier, retry_after=self._job_interval)
+        if failed and tried == watched_by.partition("#")[2]:
+            # It is the earlier one's, and its own does not show: the job tells, or nothing does.
+            raise error or NotFound(f"{TITLE} shows an earlier go-live {submission} of {offer} only", status=404)
+        if failed and error is not None and not isinstance(error, NotFound):
+            raise error  # the job tells more; but jobs may be forgotten after their end [G]
+        return replace(found, id=_id(submission, found.status, watched_by), retry_after=self._job_interval)
 
     def _shown(self, offer: OfferKey, submission: str) -> Operation | None:
         entry = self._entry(offer, submission)
