@@ -257,11 +257,12 @@ class GoingLive:
                 return self._moved(request, recorded, deadline)
             if not recorded.is_open:
                 return _Past(replace(recorded, operation_id=None) if recorded.status.ended else None)
-            # What has been lost for long, or was never named, is let go of where other inputs ask anew.
+            # What has been lost for long, or was never named or answered, is let go of where other inputs ask anew.
             lost_since = recorded.missing_since if recorded.operation_id else recorded.submitted_at
+            lost_since = recorded.unanswered_at or lost_since
             long_ago = self._clock.now() - timedelta(seconds=self._limits.lost)
             let_go = request.changed and lost_since is not None and lost_since < long_ago
-            return _Past(None, None if let_go and not recorded.unanswered_at else recorded)
+            return _Past(None, None if let_go else recorded)
         if recorded is None:
             return _Past(None)
         if recorded.operation_id and not recorded.status.ended:
@@ -391,15 +392,17 @@ class GoingLive:
             if action is not Action.SUBMIT and request.triggered and is_spent and not went_by_itself:
                 self._observer.warn(
                     f"What stands in the preview of {request.offer} (version {sight.preview_version}) is live already, "
-                    f"and {self._api.title} takes nothing live twice: nothing was submitted. Publish to preview what "
-                    "is to go live, and change the triggers when it is ready."
+                    f"and {self._verdicts.here} takes nothing live twice: nothing was submitted. Publish to preview "
+                    "what is to go live, and change the triggers when it is ready."
                 )
             if action is Action.NOTHING:
                 version = sight.live_version or request.pin
                 self._observer.note(f"Version {version} of {request.offer} is live already: nothing to submit.")
                 return self._already(sight, recorded), False
             if operation:
-                self._observer.note(f"Found a go-live of {request.offer} that is {operation.status.value}: adopted.")
+                over = operation.status.ended
+                found = f"The last go-live of {request.offer} {operation.status.value} already: nothing to submit."
+                self._observer.note(found if over else f"Found a go-live of {request.offer} that is running: adopted.")
                 return launch_of(operation, recorded, sight, self._clock.now(), adopted=True), False
             held_back = self._held_back(request, replace(past, recorded=recorded), sight, turn)
             if held_back:
@@ -539,6 +542,9 @@ class GoingLive:
         """A list may lag behind the slots, or a refusal, or break off: it is given time before it is believed."""
         until = min(self._clock.monotonic() + self._limits.settle, deadline)
         attempt = 0
+        self._observer.note(
+            f"Looking again for up to half a minute whether a go-live of {request.offer} has just begun."
+        )
         while self._clock.monotonic() < until and self._suspicious(request, recorded, sight, refused=refused):
             attempt += 1
             self._clock.sleep(backoff(attempt, chance=self._clock.chance(), longest=5.0))
@@ -638,6 +644,17 @@ class GoingLive:
     # What is recorded
 
     def _already(self, sight: Sight, recorded: Launch | None) -> Launch:
+        """What is live as wanted; with the operation that took it live, where the record is of that."""
+        if recorded and recorded.operation_id and recorded.status is Status.SUCCEEDED:
+            confirmed = recorded.confirmed_live_version
+            if confirmed is not None and confirmed == sight.live_version and not recorded.unanswered_at:
+                return replace(
+                    recorded,
+                    adopted=False,
+                    superseded=False,
+                    live_version=sight.live_version,
+                    preview_version=sight.preview_version,
+                )
         return Launch(
             status=Status.SUCCEEDED,
             operation_id=None,

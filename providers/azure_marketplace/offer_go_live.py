@@ -43,9 +43,9 @@ class OfferGoLive(Resource, module="azuremarketplace", name="OfferGoLive"):
     confirmed_live_version: pulumi.Output[str | None]
     """The version that is live since the operation ended; a pinned offer that shows another has drifted."""
     submitted_at: pulumi.Output[str | None]
-    """ISO 8601, UTC."""
+    """ISO 8601, UTC, as the API tells; of one that was found, and has no date, when that was."""
     finished_at: pulumi.Output[str | None]
-    """ISO 8601, UTC."""
+    """ISO 8601, UTC, as the API tells; where it does not, when it was seen to have ended."""
     live_links: pulumi.Output[list[dict[str, str]]]
     """`{"text", "uri"}` each."""
     preview_links: pulumi.Output[list[dict[str, str]]]

@@ -76,8 +76,8 @@ def outstanding(
         )
     if recorded.status is not Status.SUCCEEDED:
         return (
-            f"{offer}: the last go-live ended as {recorded.status.value} ({operation}). What is in preview is to be "
-            f"submitted again, unless it is going live already.{last_read}"
+            f"{offer}: the last go-live ended as {recorded.status.value} ({operation}). What stands in preview, if "
+            f"anything does, is to be submitted again, unless it is going live already.{last_read}"
         )
     if stands(recorded, pin):
         return ""

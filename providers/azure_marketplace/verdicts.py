@@ -46,7 +46,7 @@ class Verdicts:
         self._elsewhere = elsewhere
 
     @property
-    def _here(self) -> str:
+    def here(self) -> str:
         """The API's title within a sentence."""
         return f"{self._api.title[:1].lower()}{self._api.title[1:]}"
 
@@ -83,7 +83,7 @@ class Verdicts:
     def unknown(self, offer: OfferKey) -> UnknownOffer:
         other = self._elsewhere(offer)
         return UnknownOffer(
-            f"There is no offer {offer.offer_id!r} of publisher {offer.publisher_id!r} in {self._here}, or this "
+            f"There is no offer {offer.offer_id!r} of publisher {offer.publisher_id!r} in {self.here}, or this "
             "identity may not see it: nothing was submitted",
             next_step=f"It is published through another API: set api to {other}."
             if other
@@ -109,11 +109,14 @@ class Verdicts:
         again = "Set api back, and run `pulumi up` until it has ended; then change api."
         if launch.unanswered_at:
             what = f"was sent through another API at {iso(launch.unanswered_at)} was not answered"
-            again = "Set api back, and run `pulumi up`, which finds out whether it began; then change api."
+            again = (
+                "Set api back, and run `pulumi up`, which finds out whether it began; then change api. Where "
+                "the portal shows that nothing came of it, change the triggers as well."
+            )
         elif launch.missing_since or not launch.operation_id:
             again = "See in the portal what became of it. If it is to be submitted again, change the triggers as well."
         return LaunchRefused(
-            f"The go-live of {offer} that {what}, and {self._here} shows none that runs: nothing was submitted "
+            f"The go-live of {offer} that {what}, and {self.here} shows none that runs: nothing was submitted "
             "through this one",
             next_step=again,
             about="api",

@@ -129,10 +129,10 @@ class Watch:
                     weather.clear()
                     if operation.refused:
                         raise self._refused(offer, operation)
+                    seen(operation.status)
                     ran = ran or not operation.status.ended
                     if not ran:
                         operation = not_earlier(operation, launch, clock.monotonic() - started, self._limits)
-                    seen(operation.status)
                     launch = replace(launch, operation_id=operation.id).seen(operation, clock.now())
                     elapsed = clock.monotonic() - started
                     self._observer.progress(operation, elapsed)

@@ -1110,13 +1110,17 @@ def test_what_may_run_through_another_api_is_not_competed_with(recorded: Launch,
         rule.bring_about(Request(OFFER, moved=True), recorded, deadline=clock.monotonic() + DAY)
     anew = Request(OFFER, moved=True, changed=True, triggered=True)
     if recorded.unanswered_at:
-        with pytest.raises(LaunchRefused, match=words):
-            rule.bring_about(anew, recorded, deadline=clock.monotonic() + DAY)
-        assert accepted(world) == 0
+        just_now = replace(recorded, unanswered_at=clock.now())
     else:
-        # Lost for all that is known, and asked for anew.
-        rule.bring_about(anew, recorded, deadline=clock.monotonic() + DAY)
-        assert accepted(world) == 1
+        just_now = replace(
+            recorded, submitted_at=clock.now(), missing_since=clock.now() if recorded.operation_id else None
+        )
+    with pytest.raises(LaunchRefused, match=words):
+        rule.bring_about(anew, just_now, deadline=clock.monotonic() + DAY)
+    assert accepted(world) == 0
+    # Lost for all that is known, for long, and asked for anew.
+    rule.bring_about(anew, recorded, deadline=clock.monotonic() + DAY)
+    assert accepted(world) == 1
     world.remove_offer("contoso", "vm")
     assert rule.refreshed(OFFER, recorded) == recorded
     assert any("stays recorded" in warning for warning in stack.told.warnings)
@@ -1237,3 +1241,28 @@ def test_an_unanswered_go_live_that_production_shows_is_not_sent_again() -> None
     clock.pass_by(60)
     assert stack.up() is None
     assert accepted(world) == 1
+
+
+def test_a_pin_on_what_is_live_already_keeps_the_record_of_how_it_went_live() -> None:
+    stack, world, _, clock = stack_on()
+    assert stack.up() is None
+    before = stack.launch
+    clock.pass_by(3600)
+    stack.pin = "7"
+    assert stack.up() is None
+    assert stack.launch == before
+    assert accepted(world) == 1
+
+
+def test_an_end_that_was_doubted_does_not_answer_triggers_that_came_after_it() -> None:
+    """It ended unseen within seconds; what is asked for since is submitted, and not taken for answered."""
+    clock = FakeClock()
+    world = world_with(clock, seconds=3)
+    api = WorldApi(world, clock, recurring_ids=True)
+    stack = Stack(lambda: api, clock, wait=False)
+    stack.up()
+    clock.pass_by(60)
+    stack.triggers += 1
+    stack.wait = True
+    assert stack.up() is None
+    assert accepted(world) == 2
