@@ -237,10 +237,10 @@ class GoingLive:
             operation_id = recorded.operation_id
             operation = self._lookout.patiently(lambda: self._api.operation(offer, operation_id), deadline)
         except NotFound:
-            listed = [item for item in sight.operations if same(item.id, recorded.operation_id)]
-            if not listed:
+            listed = as_listed(sight.operations, recorded)
+            if listed is None:
                 return launch
-            operation = as_listed(listed[0])
+            operation = listed
         operation = not_earlier(operation, recorded, self._since_submitted(recorded), self._limits)
         seen = replace(launch, operation_id=operation.id).seen(operation, self._clock.now())
         if seen.status is Status.SUCCEEDED and not seen.adopted:
@@ -343,7 +343,7 @@ class GoingLive:
             return _Past(lost, in_the_way=None if lost.superseded else error)
         if not launch.status.ended:
             return launch
-        if request.changed and not was_running:
+        if recorded.superseded and not was_running:
             ended = f"ended as {launch.status.value}; it was for other inputs"
             self._observer.note(f"The earlier go-live of {offer} {ended}.")
             return _Past(launch)

@@ -61,7 +61,7 @@ class Launch:
         return self.unanswered_at is not None or (begun and not self.status.ended)
 
     def seen(self, operation: Operation, now: datetime) -> Launch:
-        """With what its operation was seen to be, which answers what was asked for while it ran.
+        """With what its operation was seen to be; that answers what was asked for while it ran, unless it is doubted.
 
         now: where the API tells neither a date nor its own clock."""
         ended = operation.status.ended
@@ -75,7 +75,7 @@ class Launch:
             live_links=operation.live_links or self.live_links,
             preview_links=operation.preview_links or self.preview_links,
             missing_since=None,
-            superseded=False,
+            superseded=self.superseded and operation.may_be_earlier,
         )
 
     def to_outputs(self) -> dict[str, Any]:

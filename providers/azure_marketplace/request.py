@@ -36,11 +36,12 @@ class Request:
 def asked_anew(recorded: Launch | None, *, other_pin: bool, other_triggers: bool) -> tuple[bool, bool]:
     """`changed` and `triggered` of a request whose inputs differ so from those that the record was made for.
 
-    A go-live that was sent and not answered was asked for by inputs that are recorded already: it is asked for still.
+    A go-live that was sent and not answered, or that waits for one which was not seen since, was asked for by inputs
+    that are recorded already: it is asked for still.
     """
     unanswered = recorded is not None and recorded.is_of_before
-    triggered = other_triggers or (recorded is not None and unanswered and recorded.superseded)
-    return other_pin or other_triggers or unanswered, triggered
+    triggered = other_triggers or (recorded is not None and recorded.superseded)
+    return other_pin or triggered or unanswered, triggered
 
 
 class Action(Enum):

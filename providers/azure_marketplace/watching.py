@@ -5,7 +5,7 @@ It decides nothing: what an end means for a request is for `going_live.py` to sa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -31,6 +31,8 @@ from providers.azure_marketplace.sight import since
 
 __all__ = ["Limits", "Observer", "Watch", "as_listed", "not_earlier"]
 
+_A_MINUTE = timedelta(minutes=1)
+"""By which this machine's clock and an API's may differ."""
 RESUME = "Run `pulumi up` again to go on waiting for it; nothing is submitted twice."
 
 
@@ -69,9 +71,18 @@ def not_earlier(operation: Operation, launch: Launch, elapsed: float, limits: Li
     return replace(operation, id=launch.operation_id or operation.id, status=Status.RUNNING, messages=())
 
 
-def as_listed(operation: Operation) -> Operation:
-    """An operation as a list shows it: by an id that recurs it may be an earlier one, as far as no date tells."""
-    return replace(operation, may_be_earlier=operation.may_be_earlier or operation.recurring)
+def as_listed(listed: Sequence[Operation], launch: Launch) -> Operation | None:
+    """A launch's operation, as a list shows it.
+
+    By an id that recurs it may be an earlier one, as far as no date tells; one that was over before is none of it.
+    """
+    for operation in listed:
+        at, submitted = operation.changed_at, launch.submitted_at
+        doubtful = operation.recurring and operation.status.ended
+        was_over = doubtful and at is not None and submitted is not None and at < submitted - _A_MINUTE
+        if same(operation.id, launch.operation_id) and not was_over:
+            return replace(operation, may_be_earlier=doubtful)
+    return None
 
 
 class Observer(Protocol):
@@ -190,15 +201,16 @@ class Watch:
             return self._api.operation(offer, operation_id)
         except NotFound:
             go_lives = [item for item in self._api.operations(offer) if item.kind is Kind.GO_LIVE]
-            listed = [item for item in go_lives if same(item.id, operation_id)]
+            listed = as_listed(go_lives, launch)
+            if listed:
+                return listed
             held = launch.preview_version
             go_lives = [item for item in go_lives if None in (item.version, held) or item.version == held]
             # Only one runs at a time: the first that changed since this one was submitted is this one. A list that
             # lags behind may show an older one as running still.
             first = since(launch.submitted_at, go_lives)[-1:]
-            for found in (listed, first):
-                if found:
-                    return as_listed(found[0])
+            if first:
+                return first[0]
             weather.nowhere(self._clock.monotonic())
             raise
 

@@ -1266,3 +1266,48 @@ def test_an_end_that_was_doubted_does_not_answer_triggers_that_came_after_it() -
     stack.wait = True
     assert stack.up() is None
     assert accepted(world) == 2
+
+
+def test_what_waits_for_a_doubted_end_is_submitted_by_a_later_run() -> None:
+    """The earlier one ended unseen: a run that does not wait doubts it, and one that asks for nothing new sees it."""
+    clock = FakeClock()
+    world = world_with(clock, seconds=3)
+    api = WorldApi(world, clock, recurring_ids=True)
+    read = api.shown
+    api.shown = lambda offer, operation_id: replace(read(offer, operation_id), changed_at=None)  # type: ignore[method-assign]
+    stack = Stack(lambda: api, clock, wait=False)
+    stack.up()
+    clock.pass_by(60)
+    stack.triggers += 1
+    stack.up()
+    assert stack.launch
+    assert stack.launch.superseded
+    clock.pass_by(600)
+    stack.refresh()
+    stack.wait = True
+    assert stack.up() is None
+    assert accepted(world) == 2
+    assert status_of(stack) is Status.SUCCEEDED
+
+
+def test_what_was_over_before_is_no_operation_of_this_launch_however_long_that_is_not_found() -> None:
+    clock = FakeClock()
+    world = world_with(clock, seconds=60, ends="failed")
+    api = WorldApi(world, clock, recurring_ids=True)
+    stack = Stack(lambda: api, clock)
+    stack.up()
+    earlier = api.operations(OFFER)
+    world.offer("contoso", "vm").behaviour = Behaviour.model_validate({"seconds": 6000})
+    clock.pass_by(3600)
+    stack.wait = False
+    stack.up()
+    clock.pass_by(600)
+    with pytest.MonkeyPatch.context() as hidden:
+        hidden.setattr(api, "operations", lambda _: earlier)
+        api.faults.reads = ["404"] * 3
+        stack.up()
+        assert status_of(stack) is Status.RUNNING
+    api.faults.reads.clear()
+    stack.wait = True
+    stack.up()
+    assert accepted(world) == 2

@@ -159,7 +159,9 @@ class WorldApi:
         self._read("operation")
         name, _, again = operation_id.partition("#")
         shown = self.shown(offer, name)
-        return replace(shown, id=operation_id if shown.status.ended else name, may_be_earlier=bool(again))
+        return replace(
+            shown, id=operation_id if shown.status.ended else name, may_be_earlier=bool(again) and shown.status.ended
+        )
 
     def shown(self, offer: OfferKey, operation_id: str) -> Operation:
         """What its address answers."""

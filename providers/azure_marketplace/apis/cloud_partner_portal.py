@@ -131,7 +131,7 @@ class CloudPartnerPortal:
             recognised=recognised,
             version=detail.offerversion,
             recurring="$" in operation_id,
-            may_be_earlier=bool(again),
+            may_be_earlier=bool(again) and status.ended,
             seen_at=answer.date,
             steps=tuple(step.neutral() for step in detail.steps),
             messages=tuple(message.neutral() for message in detail.messages),
