@@ -195,6 +195,8 @@ class _Engine:
                 ephemeral=ephemeral,
             )
             self._stub.Log(request, timeout=_LOG_TIMEOUT)
+            with self._lock:
+                self._seen = True  # the channel's states are told late, and a short one not at all
         except Exception:  # whatever it is, the launch goes on
             if not ephemeral:
                 _plainly(severity, message)
