@@ -53,7 +53,7 @@ from providers.azure_marketplace.request import Action, Forecast, Request
 from providers.azure_marketplace.sight import Sight, covers, is_recorded, launch_of, newer, since, stands
 from providers.azure_marketplace.submitting import RUN_AGAIN, Submitter
 from providers.azure_marketplace.verdicts import Verdicts, nowhere_else
-from providers.azure_marketplace.watching import Limits, Observer, Watch, as_listed, not_earlier
+from providers.azure_marketplace.watching import Limits, Observer, Watch, as_listed, not_earlier, seconds_since
 
 __all__ = ["GoingLive", "Turns"]
 
@@ -241,7 +241,8 @@ class GoingLive:
             if listed is None:
                 return launch
             operation = listed
-        operation = not_earlier(operation, recorded, self._since_submitted(recorded), self._limits)
+        elapsed = seconds_since(recorded.submitted_at, self._clock)
+        operation = not_earlier(operation, recorded, elapsed, self._limits)
         seen = replace(launch, operation_id=operation.id).seen(operation, self._clock.now())
         if seen.status is Status.SUCCEEDED and not seen.adopted:
             before = replace(seen, live_version=recorded.live_version)
@@ -277,7 +278,7 @@ class GoingLive:
         if recorded.adopted and recorded.status is Status.SUCCEEDED:
             # A refresh saw the end of one that was begun for somebody else.
             return self._conclude(request, recorded) or _Past(recorded)
-        if not request.resubmit and recorded.status in (Status.FAILED, Status.CANCELED):
+        if not request.resubmit and recorded.status.came_to_nothing:
             return _Past(recorded, in_the_way=self._verdicts.ended_badly(request, recorded))
         return _Past(recorded)
 
@@ -357,12 +358,8 @@ class GoingLive:
             operation = self._lookout.patiently(lambda: self._api.operation(offer, operation_id), deadline)
         except NotFound:
             return False
-        elapsed = self._since_submitted(recorded)
+        elapsed = seconds_since(recorded.submitted_at, self._clock)
         return not not_earlier(operation, recorded, elapsed, self._limits).status.ended
-
-    def _since_submitted(self, recorded: Launch) -> float:
-        """Seconds."""
-        return (self._clock.now() - recorded.submitted_at).total_seconds() if recorded.submitted_at else 0.0
 
     # Step 2: what the API shows
 
@@ -470,20 +467,16 @@ class GoingLive:
 
     def _take_for_whole(self, offer: OfferKey, recorded: Launch | None, sight: Sight) -> None:
         """Go on with a list that breaks off for good; raises `LaunchUnknown` where it is more than a link too many."""
-        what = f"The list of what there is of {offer} breaks off with a page that is not found"
         if recorded and not self._is_foreign(recorded) and sight.contradicts(recorded):
             raise LaunchUnknown(
-                f"{what}, and lacks the go-live that is recorded (operation {recorded.operation_id}): nothing was "
-                "submitted",
+                f"{_in_part(offer)}, and lacks the go-live that is recorded (operation {recorded.operation_id}): "
+                "nothing was submitted",
                 next_step=RUN_AGAIN,
             )
         self._warn_of_a_part(offer)
 
     def _warn_of_a_part(self, offer: OfferKey) -> None:
-        self._observer.warn(
-            f"The list of what there is of {offer} breaks off with a page that is not found: what may stand on that "
-            "page is not considered."
-        )
+        self._observer.warn(f"{_in_part(offer)}: what may stand on that page is not considered.")
 
     def _look_before_sending(
         self, request: Request, recorded: Launch | None, deadline: float, in_the_way: LaunchError | None
@@ -648,13 +641,7 @@ class GoingLive:
         if recorded and recorded.operation_id and recorded.status is Status.SUCCEEDED:
             confirmed = recorded.confirmed_live_version
             if confirmed is not None and confirmed == sight.live_version and not recorded.unanswered_at:
-                return replace(
-                    recorded,
-                    adopted=False,
-                    superseded=False,
-                    live_version=sight.live_version,
-                    preview_version=sight.preview_version,
-                )
+                return _as_wanted(recorded, sight, confirmed)
         return Launch(
             status=Status.SUCCEEDED,
             operation_id=None,
@@ -694,22 +681,14 @@ class GoingLive:
         if launch.adopted and not self._is_wanted(request.pin, launch, sight):
             return None
         self._refuse_another(request, launch, sight)
-        return replace(
-            launch,
-            adopted=False,
-            superseded=False,
-            live_version=sight.live_version,
-            preview_version=sight.preview_version,
-            confirmed_live_version=_confirmed(request.pin, launch, sight),
-            unanswered_at=None,
-        )
+        return _as_wanted(launch, sight, _confirmed(request.pin, launch, sight))
 
     def _refuse_another(self, request: Request, launch: Launch, sight: Sight) -> None:
         """Raise where another version than the pinned one went live, as the operation and both slots say alike.
 
         An API that takes no version along takes live what stands in preview when the request comes in.
         """
-        operation = next((item for item in sight.operations if same(item.id, launch.operation_id)), None)
+        operation = sight.of(launch)
         pin, went = request.pin, operation.version if operation else None
         if pin is None or went in (None, pin) or not went == sight.live_version == sight.preview_version:
             return
@@ -727,14 +706,14 @@ class GoingLive:
             sight = self._lookout.look(request.offer, self._clock.monotonic() + self._limits.patience)
         except (PublishingError, SignInFailed, Interrupted):
             return False
-        operation = next((item for item in sight.operations if same(item.id, launch.operation_id)), None)
+        operation = sight.of(launch)
         if operation is None or (request.pin is not None and operation.version == request.pin):
             return False
         return covers(operation, sight) is False
 
     def _is_wanted(self, pin: str | None, launch: Launch, sight: Sight) -> bool:
         """Whether a go-live that was begun for somebody else took live what is wanted here."""
-        operation = next((item for item in sight.operations if same(item.id, launch.operation_id)), None)
+        operation = sight.of(launch)
         if pin is None:
             return operation is None or covers(operation, sight) is not False
         if pin == sight.live_version or (operation and pin == operation.version):
@@ -750,12 +729,29 @@ class GoingLive:
         attempt = 0
         while True:
             sight = self._lookout.look(offer, self._clock.monotonic() + self._limits.patience)
-            shown = not launch.adopted or any(same(item.id, launch.operation_id) for item in sight.operations)
+            shown = not launch.adopted or sight.of(launch) is not None
             behind = sight.lags_behind(launch) or sight.lacks(launch)
             if (shown and not behind) or self._clock.monotonic() >= until:
                 return sight
             attempt += 1
             self._clock.sleep(backoff(attempt, chance=self._clock.chance(), longest=5.0))
+
+
+def _in_part(offer: OfferKey) -> str:
+    return f"The list of what there is of {offer} breaks off with a page that is not found"
+
+
+def _as_wanted(launch: Launch, sight: Sight, confirmed: str | None) -> Launch:
+    """A launch that took live what is wanted, with what the slots show now."""
+    return replace(
+        launch,
+        adopted=False,
+        superseded=False,
+        live_version=sight.live_version,
+        preview_version=sight.preview_version,
+        confirmed_live_version=confirmed,
+        unanswered_at=None,
+    )
 
 
 def _is_unseen(submitted: Launch, recorded: Launch | None, sight: Sight) -> bool:
@@ -765,15 +761,11 @@ def _is_unseen(submitted: Launch, recorded: Launch | None, sight: Sight) -> bool
         operation.id
         for operation in sight.operations
         # By an id that is given again, one that was over before is another one.
-        if not (operation.recurring and operation.status.ended and (at is None or not _since(operation.changed_at, at)))
+        if not (operation.recurring and operation.status.ended and not since(at, [operation]))
     ]
     if recorded and (at is None or recorded.submitted_at is None or recorded.submitted_at >= at):
         known += [recorded.operation_id or ""]
     return submitted.operation_id is not None and not any(same(submitted.operation_id, one) for one in known)
-
-
-def _since(moment: datetime | None, start: datetime) -> bool:
-    return moment is not None and moment >= start
 
 
 def _confirmed(pin: str | None, launch: Launch, sight: Sight) -> str | None:

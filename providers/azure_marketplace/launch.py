@@ -63,7 +63,8 @@ class Launch:
     def seen(self, operation: Operation, now: datetime) -> Launch:
         """With what its operation was seen to be; that answers what was asked for while it ran, unless it is doubted.
 
-        now: where the API tells neither a date nor its own clock."""
+        now: where the API tells neither a date nor its own clock.
+        """
         ended = operation.status.ended
         at = operation.changed_at
         if at and self.submitted_at and at < self.submitted_at:

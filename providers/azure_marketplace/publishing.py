@@ -50,7 +50,11 @@ class Status(str, Enum):
 
     @property
     def ended(self) -> bool:
-        return self in (Status.SUCCEEDED, Status.FAILED, Status.CANCELED)
+        return self is Status.SUCCEEDED or self.came_to_nothing
+
+    @property
+    def came_to_nothing(self) -> bool:
+        return self in (Status.FAILED, Status.CANCELED)
 
 
 class Kind(Enum):

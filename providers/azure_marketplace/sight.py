@@ -78,18 +78,17 @@ class Sight:
         same_version = self.live.version is not None and self.live.version == submitted.preview_version
         return same_version and self.live.changed_at >= submitted.submitted_at
 
+    def of(self, launch: Launch) -> Operation | None:
+        """A launch's operation, as the list shows it."""
+        return next((item for item in self.operations if same(item.id, launch.operation_id)), None)
+
     def contradicts(self, recorded: Launch) -> bool:
         """Whether it breaks off, and lacks the very operation that is recorded: it is more than a link too many.
 
         One that came to nothing, or that is lost, may not be listed any more.
         """
         due = recorded.status is Status.SUCCEEDED or not (recorded.status.ended or recorded.missing_since)
-        return (
-            self.cut_short
-            and due
-            and recorded.operation_id is not None
-            and not any(same(item.id, recorded.operation_id) for item in self.operations)
-        )
+        return self.cut_short and due and recorded.operation_id is not None and self.of(recorded) is None
 
     @property
     def spent_by(self) -> Operation | None:

@@ -75,7 +75,9 @@ class Submitter:
             except Interrupted:
                 raise self._unknown(
                     f"The run was cancelled while {offer} was being submitted; it may be going live",
-                    *(recorded, sight, sent_at or began_at),
+                    recorded,
+                    sight,
+                    sent_at or began_at,
                 ) from None
             except (Unanswered, Unreadable) as error:
                 sent, sent_at = sent + 1, sent_at or began_at
@@ -171,14 +173,19 @@ class Submitter:
             except Interrupted:
                 raise self._unknown(
                     f"The run was cancelled before it was known whether {offer} is going live",
-                    *(recorded, before, sent_at),
+                    recorded,
+                    before,
+                    sent_at,
                 ) from None
             except (PublishingError, SignInFailed):
                 quiet_looks = 0
             if self._clock.monotonic() >= give_up_at:
                 raise self._unknown(
                     f"It cannot be told yet whether {offer} is going live: {error.what}",
-                    *(recorded, before, sent_at, error),
+                    recorded,
+                    before,
+                    sent_at,
+                    error,
                 ) from error
 
     def _unknown(

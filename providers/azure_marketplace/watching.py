@@ -29,7 +29,7 @@ from providers.azure_marketplace.polling import Schedule, backoff
 from providers.azure_marketplace.publishing import Kind, OfferKey, Operation, PublishingApi, Status, same
 from providers.azure_marketplace.sight import since
 
-__all__ = ["Limits", "Observer", "Watch", "as_listed", "not_earlier"]
+__all__ = ["Limits", "Observer", "Watch", "as_listed", "not_earlier", "seconds_since"]
 
 _A_MINUTE = timedelta(minutes=1)
 """By which this machine's clock and an API's may differ."""
@@ -127,8 +127,8 @@ class Watch:
         self, offer: OfferKey, launch: Launch, deadline: float, *, wait: bool, seen: Callable[[Status], None]
     ) -> Launch:
         clock = self._clock
-        started = clock.monotonic() - _seconds_since(launch.submitted_at, clock)
-        weather = _Weather(self._limits, _seconds_since(launch.missing_since, clock))
+        started = clock.monotonic() - seconds_since(launch.submitted_at, clock)
+        weather = _Weather(self._limits, seconds_since(launch.missing_since, clock))
         words: set[str] = set()
         ran = False
         try:
@@ -247,7 +247,8 @@ class Watch:
         )
 
 
-def _seconds_since(moment: datetime | None, clock: Clock) -> float:
+def seconds_since(moment: datetime | None, clock: Clock) -> float:
+    """0 for a moment that is not known, or that another clock has ahead of us."""
     return max((clock.now() - moment).total_seconds(), 0.0) if moment else 0.0
 
 

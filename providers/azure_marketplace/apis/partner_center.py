@@ -106,7 +106,7 @@ class PartnerCenter(OneList):
                 # It stands in preview still, or again: no go-live of it is to be seen.
                 raise NotFound(f"{TITLE} shows no go-live of {offer} in its submission {submission.id}", status=404)
             # It was promoted: whatever it says of itself is about that, or about an earlier try.
-            may_be_earlier = shown.status in _CAME_TO_NOTHING and bool(again) and submission.is_ready
+            may_be_earlier = shown.status.came_to_nothing and bool(again) and submission.is_ready
             name = _operation_id(path, shown.status)
             shown = replace(shown, kind=Kind.GO_LIVE, id=name, may_be_earlier=may_be_earlier)
         if shown.status is Status.FAILED:
@@ -140,10 +140,10 @@ class PartnerCenter(OneList):
             words = f"{submission.state} {submission.substate}"
             conflict = Conflict(f"{path} of {offer} is not ready to be promoted (any more): it is {words}", status=409)
             shown = submission.neutral()
-            begun = shown.kind is Kind.GO_LIVE and status not in _CAME_TO_NOTHING
+            begun = shown.kind is Kind.GO_LIVE and not status.came_to_nothing
             conflict.operation = shown if begun else None
             raise conflict
-        return status in _CAME_TO_NOTHING
+        return status.came_to_nothing
 
     def _product(self, offer: OfferKey, *, anew: bool = False) -> str | None:
         """The product's id; None when there is no such offer."""
@@ -231,11 +231,8 @@ class PartnerCenter(OneList):
             return []
 
 
-_CAME_TO_NOTHING = (Status.FAILED, Status.CANCELED)
-
-
 def _operation_id(path: str, status: Status) -> str:
-    return f"{path}/failed" if status in _CAME_TO_NOTHING else path
+    return f"{path}/failed" if status.came_to_nothing else path
 
 
 # What the submissions mean.
@@ -261,7 +258,7 @@ def _preview(listed: Sequence[_Submission]) -> Slot | None:
         return None
     later = next((item for item in listed[: listed.index(stands)] if item.overtakes), None)
     kind, status, _ = stands.outcome
-    tried = "again" if kind is Kind.GO_LIVE and status in _CAME_TO_NOTHING else ""
+    tried = "again" if kind is Kind.GO_LIVE and status.came_to_nothing else ""
     return Slot(stands.id, spent=stands.is_live, overtaken=later.neutral() if later else None, tried=tried)
 
 

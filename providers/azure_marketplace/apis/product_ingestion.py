@@ -195,7 +195,7 @@ class ProductIngestion(OneList):
         # What refuses it may be a form of the API that does not have this call.
         unreadable = (Refused, Unanswered, Unreadable)
         found = self._itself_before_sending(submission, itself, unreadable) or self._shown(offer, submission)
-        if found and found.kind is Kind.GO_LIVE and found.status not in _CAME_TO_NOTHING:
+        if found and found.kind is Kind.GO_LIVE and not found.status.came_to_nothing:
             conflict = Conflict(f"{submission} of {offer} is going live already, or is live", status=409)
             conflict.operation = found
             raise conflict
@@ -310,7 +310,7 @@ class ProductIngestion(OneList):
         if entry is None:
             raise error or NotFound(f"{TITLE} lists no go-live {submission} of {offer}", status=404)
         found, tried = entry
-        failed = found.status in _CAME_TO_NOTHING
+        failed = found.status.came_to_nothing
         if failed and tried == watched_by.partition("#")[2]:
             # It is the earlier one's, and its own does not show: the job tells, or nothing does.
             raise error or NotFound(f"{TITLE} shows an earlier go-live {submission} of {offer} only", status=404)
@@ -345,7 +345,6 @@ class ProductIngestion(OneList):
 
 
 _NEVER = datetime.min.replace(tzinfo=timezone.utc)
-_CAME_TO_NOTHING = (Status.FAILED, Status.CANCELED)
 
 
 def _succeeded(operation: Operation | None) -> bool:
@@ -357,7 +356,7 @@ def _versioned() -> str:
 
 
 def _id(submission: str, status: Status, watched_by: str = "") -> str:
-    came_to_nothing = "/failed" if status in _CAME_TO_NOTHING else ""
+    came_to_nothing = "/failed" if status.came_to_nothing else ""
     return f"{submission}{came_to_nothing}{'#' if watched_by else ''}{watched_by}"
 
 
@@ -368,7 +367,7 @@ def _preview(listed: Sequence[_Submission]) -> Slot | None:
     """The newest that became a preview, whether it is still listed as one or (being) taken live."""
     previews = [item for item in listed if item.is_preview]
     ready = next((item for item in previews if item.status is Status.SUCCEEDED), None)
-    taken = next((item for item in listed if item.is_live and item.status not in _CAME_TO_NOTHING), None)
+    taken = next((item for item in listed if item.is_live and not item.status.came_to_nothing), None)
     stands = ready or taken
     if stands is None:
         return None
@@ -461,7 +460,7 @@ class _Submission(Said):
 
     @property
     def came_to_nothing(self) -> bool:
-        return self.is_live and self.status in _CAME_TO_NOTHING
+        return self.is_live and self.status.came_to_nothing
 
     def is_older_than(self, other: _Submission) -> bool:
         """Whether the dates say so; where they do not tell, the numbers have to."""
