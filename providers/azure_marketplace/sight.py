@@ -85,10 +85,12 @@ class Sight:
     def contradicts(self, recorded: Launch) -> bool:
         """Whether it breaks off, and lacks the very operation that is recorded: it is more than a link too many.
 
-        One that came to nothing, or that is lost, may not be listed any more.
+        One that came to nothing, or that is lost, may not be listed any more; nor one after which another went live.
         """
         due = recorded.status is Status.SUCCEEDED or not (recorded.status.ended or recorded.missing_since)
-        return self.cut_short and due and recorded.operation_id is not None and self.of(recorded) is None
+        if not (self.cut_short and due and recorded.operation_id is not None and self.of(recorded) is None):
+            return False
+        return not any(item.status is Status.SUCCEEDED for item in since(recorded.submitted_at, self.go_lives))
 
     @property
     def spent_by(self) -> Operation | None:

@@ -920,6 +920,24 @@ def test_what_came_to_nothing_need_not_stand_in_a_part_of_a_list() -> None:
     assert accepted(world) == 2
 
 
+def test_what_went_live_since_explains_why_a_part_of_a_list_lacks_what_is_recorded() -> None:
+    """A list need not keep what was live before: another stack's go-live is all that it shows, and a link too many."""
+    clock = FakeClock()
+    wire = wire_with(clock, CENTER, last_next_link_404=True, older_submissions="none", seconds=0.0)
+    world = wire.portal.simulation.world
+    first = Stack(lambda: client_of(CENTER, wire), clock, wait=False)
+    assert first.up() is None
+    clock.pass_by(60)
+    world.put_in_preview("contoso", "vm")
+    clock.pass_by(60)
+    assert Stack(lambda: client_of(CENTER, wire), clock).up() is None
+    first.triggers += 1
+    assert first.up() is None
+    assert first.launch
+    assert (first.launch.status, first.launch.live_version) == (Status.SUCCEEDED, "8")
+    assert accepted(world) == 2
+
+
 def test_what_is_concluded_from_a_part_of_a_list_is_warned_of_and_refuses_no_preview() -> None:
     clock = FakeClock()
     wire = wire_with(clock, CENTER, page_sizes=(1,), older_submissions="as they were", listing_order="oldest")

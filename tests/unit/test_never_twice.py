@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
+from hypothesis.internal.conjecture.providers import HypothesisProvider
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
@@ -298,7 +299,7 @@ class NeverTwice(RuleBasedStateMachine):
 
 
 SEARCHED = os.environ.get("OFFERGOLIVE_SEQUENCES")
-"""How many sequences to make up afresh; without it, CI runs the same 400 each time: a search is not for CI to lose."""
+"""How many sequences to make up afresh; without it, the same 400 are run each time: a search is not for CI to lose."""
 
 THOROUGH = settings(
     max_examples=int(SEARCHED or "400"),
@@ -316,6 +317,15 @@ def machine(api: str, rule_under_test: type[GoingLive], *, careless: bool = Fals
     name = f"{rule_under_test.__name__.strip('_')}On{api[0].upper()}{api[1:]}"
     given = {"api_under_test": api, "rule_under_test": rule_under_test, "careless": careless}
     return type(name, (NeverTwice,), given)
+
+
+@pytest.fixture(autouse=True)
+def _one_search_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hypothesis mixes in constants of whatever modules are loaded: each change, and each choice of tests, would search
+    elsewhere.
+    """
+    if not SEARCHED:
+        monkeypatch.setattr(HypothesisProvider, "_maybe_draw_constant", lambda *_, **__: None)
 
 
 @pytest.mark.parametrize("api", SWITCHES)
