@@ -487,6 +487,10 @@ class GoingLive:
         except PublishingError as error:
             error.next_step = error.next_step or "Nothing was submitted. Run `pulumi up` again."
             raise
+        except SignInFailed as error:
+            told = copy(error)  # others are told the same one
+            told.next_step = f"Nothing was submitted. {error.next_step}".strip()
+            raise told from error
         refused = isinstance(in_the_way, RefusedAfterwards)
         if refused or self._suspicious(request, recorded, sight):
             sight = self._second_look(request, recorded, sight, deadline, refused=refused)

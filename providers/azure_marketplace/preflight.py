@@ -34,12 +34,23 @@ def told(request: Request, forecast: Forecast) -> str:
 
 
 def outstanding(
-    offer: str, recorded: Launch, pin: str | None, *, changed: bool, wait: bool = True, resubmit: bool = True
+    offer: str,
+    recorded: Launch,
+    pin: str | None,
+    *,
+    changed: bool,
+    moved: bool = False,
+    wait: bool = True,
+    resubmit: bool = True,
 ) -> str:
     """What `up` does about a resource whose record alone makes it a difference; empty where it does not.
 
-    changed: its inputs are others as well. wait: whether `up` stays until the go-live ends. resubmit: as in `Request`.
+    changed: its inputs are others as well. wait: whether `up` stays until the go-live ends. moved, resubmit: as in
+    `Request`.
     """
+    if moved and recorded.is_open:
+        return f"{offer}: {_left_behind(recorded, changed=changed)}"
+    changed = changed or moved
     operation = _operation(recorded)
     held, live = (
         _version(known) if known else "nothing known" for known in (recorded.preview_version, recorded.live_version)
@@ -92,6 +103,21 @@ def outstanding(
         f"{offer}: it has drifted. {_version(recorded.confirmed_live_version).capitalize()} was live when the "
         f"go-live ended, {_version(recorded.live_version) if recorded.live_version else 'nothing known'} is live "
         f"now. Version {pin} is to be submitted if preview holds it, and refused otherwise."
+    )
+
+
+def _left_behind(recorded: Launch, *, changed: bool) -> str:
+    """What `up` does about a go-live that may be running through another API than the one that is chosen now."""
+    what = f"had not ended when it was last read ({_operation(recorded)})"
+    if recorded.unanswered_at:
+        what = f"was sent at {iso(recorded.unanswered_at)}, and not answered"
+    elif not recorded.operation_id:
+        what = f"was accepted at {iso(recorded.submitted_at)}, and named no operation"
+    may_be_let_go = recorded.unanswered_at or recorded.missing_since or not recorded.operation_id
+    unless = " unless it has been lost for a quarter of an hour" if changed and may_be_let_go else ""
+    return (
+        f"a go-live through another API {what}. The offer is to be looked up through the one that is chosen now, and "
+        f"what goes live there adopted; where nothing does, nothing is submitted, and `up` fails{unless}."
     )
 
 

@@ -143,7 +143,7 @@ class OfferGoLiveProvider(ResourceProvider):
             # Check is not shown the record, and an unchanged resource asks nothing: what it says is told here.
             waits = new.get("wait") is not False
             pin, again = old.get("offer_version"), self._resubmits
-            told = preflight.outstanding(_id, recorded, pin, changed=changed, wait=waits, resubmit=again)
+            told = preflight.outstanding(_id, recorded, pin, changed=changed, moved=moved, wait=waits, resubmit=again)
             if told:
                 dynamic_host.current_call().log(told, "info")
         return DiffResult(changes=bool(replaces) or changed or not as_wanted, replaces=replaces)

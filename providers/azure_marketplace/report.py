@@ -21,8 +21,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from providers.azure_marketplace.launch import Launch
-from providers.azure_marketplace.publishing import Link
+from providers.azure_marketplace.launch import Launch, iso
+from providers.azure_marketplace.publishing import Link, Status
 from providers.azure_marketplace.sight import stands
 
 __all__ = ["NotAReport", "Row", "as_json", "as_markdown", "as_text", "main", "rows"]
@@ -32,7 +32,6 @@ _SIGNS = ("operation_id", "live_version", "preview_version", "submitted_at", "fi
 _DEEPEST = 30
 _HEADINGS = ("name", "offer", "status", "live", "in preview", "submitted", "finished")
 _LONGEST = 200  # characters of a cell
-_SUCCEEDED = "succeeded"
 _NOT_LIVE, _NOT_READ, _NOT_WRITTEN = 1, 2, 3
 _CODES = """\
 exit codes:
@@ -52,6 +51,7 @@ class Row:
     """One offer. name: the resource's, or the output's path. Missing things are empty; dates are ISO 8601, UTC.
 
     status: the go-live's, or "unknown" where an `up` died that was at work on it.
+    remark: what is amiss with that status, in a few words: "not found since 2026-11-23T12:00:05Z", "not as asked".
     as_asked: whether it has succeeded, and nothing else is live since, as far as that is recorded.
     """
 
@@ -66,6 +66,7 @@ class Row:
     operation_id: str = ""
     live_links: tuple[Link, ...] = ()
     preview_links: tuple[Link, ...] = ()
+    remark: str = ""
 
 
 def rows(printed: str) -> list[Row]:
@@ -102,9 +103,13 @@ def _exported(deployment: Mapping[str, Any]) -> Iterator[Row]:
         urn = str(resource.get("urn", ""))
         row = _recorded(resource)
         # A run that died knew more than it could record.
-        yield replace(row, status="unknown", as_asked=False) if pending.pop(urn, None) else row
+        yield _cut_off(row) if pending.pop(urn, None) else row
     for resource in pending.values():
-        yield replace(_recorded(resource), status="unknown", as_asked=False)
+        yield _cut_off(_recorded(resource))
+
+
+def _cut_off(row: Row) -> Row:
+    return replace(row, status="unknown", as_asked=False, remark="")
 
 
 def _resources_of(operations: Any) -> list[Any]:
@@ -153,11 +158,13 @@ def _row(name: str, outputs: Mapping[str, Any], id_: str = "") -> Row | None:
         return None
     known = launch.to_outputs()
     pin = outputs.get("offer_version")
+    as_asked = stands(launch, pin if isinstance(pin, str) else None)
     return Row(
         name=name,
         offer=id_ or _offer(outputs),
         status=launch.status.value,
-        as_asked=stands(launch, pin if isinstance(pin, str) else None),
+        as_asked=as_asked,
+        remark=_remark(launch, as_asked=as_asked),
         live_links=launch.live_links,
         preview_links=launch.preview_links,
         **{
@@ -165,6 +172,17 @@ def _row(name: str, outputs: Mapping[str, Any], id_: str = "") -> Row | None:
             for key in ("live_version", "preview_version", "submitted_at", "finished_at", "operation_id")
         },
     )
+
+
+def _remark(launch: Launch, *, as_asked: bool) -> str:
+    if launch.unanswered_at:
+        return "another was sent and not answered" if launch.is_of_before else "sent and not answered"
+    if launch.missing_since:
+        return f"not found since {iso(launch.missing_since)}"
+    if launch.superseded:
+        return "for other inputs"
+    # Drift, or a go-live that was begun for something else.
+    return "not as asked" if launch.status is Status.SUCCEEDED and not as_asked else ""
 
 
 def as_text(found: Sequence[Row]) -> str:
@@ -203,8 +221,7 @@ FORMATS = {"text": as_text, "markdown": as_markdown, "json": as_json}
 
 def _cells(row: Row) -> tuple[str, ...]:
     versions = (row.live_version, row.preview_version)
-    # Drift, or a go-live that was begun for something else.
-    status = f"{row.status}, not as asked" if row.status == _SUCCEEDED and not row.as_asked else row.status
+    status = f"{row.status}, {row.remark}" if row.remark else row.status
     return (row.name, row.offer, status, *versions, row.submitted_at, row.finished_at)
 
 

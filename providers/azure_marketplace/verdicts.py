@@ -111,10 +111,14 @@ class Verdicts:
             what = f"was sent through another API at {iso(launch.unanswered_at)} was not answered"
             again = (
                 "Set api back, and run `pulumi up`, which finds out whether it began; then change api. Where "
-                "the portal shows that nothing came of it, change the triggers as well."
+                "the portal shows that nothing came of it, change the triggers as well, and run `pulumi up` a "
+                "quarter of an hour after it was sent."
             )
         elif launch.missing_since or not launch.operation_id:
-            again = "See in the portal what became of it. If it is to be submitted again, change the triggers as well."
+            again = (
+                "See in the portal what became of it. If it is to be submitted again, change the triggers as well, and "
+                "run `pulumi up` a quarter of an hour after it was lost."
+            )
         return LaunchRefused(
             f"The go-live of {offer} that {what}, and {self.here} shows none that runs: nothing was submitted "
             "through this one",

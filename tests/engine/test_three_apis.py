@@ -206,6 +206,10 @@ def test_a_go_live_that_runs_is_not_left_behind_in_the_other_api(project: Projec
     assert posts(portal) == 1
     # Where it does not, nothing is submitted beside it.
     control(portal, "PUT", "/offers/contoso/vm", {"api": list(APIS), "preview": 7, "production": 6})
+    previewed = declare(project, vm=offer(api=PORTAL)).preview()
+    assert previewed.code == 0, previewed.text
+    assert "a go-live through another API had not ended when it was last read" in previewed.text
+    assert "to be resumed" not in previewed.text
     refused = declare(project, vm=offer(api=PORTAL)).up()
     assert refused.code != 0
     assert "was not seen to end" in refused.text

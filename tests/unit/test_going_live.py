@@ -19,6 +19,7 @@ from providers.azure_marketplace.errors import (
     NotSent,
     Refused,
     RefusedAfterwards,
+    SignInFailed,
     StillRunning,
 )
 from providers.azure_marketplace.going_live import GoingLive, Turns
@@ -807,6 +808,20 @@ def test_a_read_that_fails_before_anything_was_sent_says_so() -> None:
     api.faults.reads = ["503"] * 200
 
     assert "Nothing was submitted. Run `pulumi up` again." in str(stack.up())
+
+
+def test_a_sign_in_that_fails_before_anything_was_sent_says_so_to_each_once() -> None:
+    stack, _, api, _ = stack_on()
+    refused = SignInFailed("The client secret has expired", next_step="Make a new one.")
+
+    def preview(_: OfferKey) -> Slot:
+        raise refused
+
+    api.preview = preview  # type: ignore[method-assign,assignment]
+    for _ in range(2):
+        error = stack.up()
+        assert isinstance(error, SignInFailed)
+        assert str(error) == "The client secret has expired. Nothing was submitted. Make a new one."
 
 
 def test_a_refresh_through_another_api_takes_its_numbers_over_and_sees_no_drift() -> None:

@@ -77,6 +77,30 @@ def test_a_record_that_is_a_difference_says_what_up_does(recorded: Launch, chang
     assert words in said
 
 
+MIDNIGHT = datetime(2026, 11, 23, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "changed", "words"),
+    [
+        (Launch(Status.RUNNING, "op-1"), False, "had not ended when it was last read (operation op-1). The offer"),
+        (Launch(Status.RUNNING, "op-1"), True, "where nothing does, nothing is submitted, and `up` fails."),
+        (Launch(Status.RUNNING, submitted_at=MIDNIGHT), False, "accepted at 2026-11-23T00:00:00Z, and named no"),
+        (replace(DONE, unanswered_at=MIDNIGHT), False, "sent at 2026-11-23T00:00:00Z, and not answered. The offer"),
+        (
+            Launch(Status.RUNNING, "op-1", missing_since=MIDNIGHT),
+            True,
+            "`up` fails unless it has been lost for a quarter of an hour.",
+        ),
+        (Launch(Status.FAILED, "op-1"), False, "What stands in preview, if anything does, is to be submitted again"),
+    ],
+)
+def test_another_api_is_told_what_it_does_about_the_record_of_the_one_before(
+    recorded: Launch, changed: bool, words: str
+) -> None:
+    assert words in outstanding("contoso/vm", recorded, "7", changed=changed, moved=True, resubmit=False)
+
+
 def test_an_up_that_does_not_wait_says_so() -> None:
     said = outstanding("contoso/vm", Launch(Status.RUNNING, "op-1"), None, changed=False, wait=False)
     assert "asked for once, and nothing submitted while it runs" in said

@@ -56,6 +56,26 @@ def test_an_export_shows_every_offer_of_the_stack_and_none_that_is_being_replace
     ]
 
 
+@pytest.mark.parametrize(
+    ("recorded", "status"),
+    [
+        ({}, "succeeded"),
+        ({"unanswered_at": "2026-11-23T12:00:05Z"}, "succeeded, another was sent and not answered"),
+        ({"status": "notStarted", "unanswered_at": "2026-11-23T12:00:05Z"}, "notStarted, sent and not answered"),
+        (
+            {"status": "running", "missing_since": "2026-11-23T12:00:05Z", "superseded": True},
+            "running, not found since 2026-11-23T12:00:05Z",
+        ),
+        ({"status": "running", "superseded": True}, "running, for other inputs"),
+        ({"adopted": True}, "succeeded, not as asked"),
+    ],
+)
+def test_what_is_amiss_stands_beside_the_status(recorded: dict[str, Any], status: str) -> None:
+    [row] = rows(json.dumps({"vm": {**VM, **recorded}}))
+    assert f"| {status} |" in as_markdown([row])
+    assert row.as_asked is (status == "succeeded")
+
+
 def test_text() -> None:
     lines = as_text(rows(json.dumps({"vm": VM}))).splitlines()
     assert lines[0].split() == ["name", "offer", "status", "live", "in", "preview", "submitted", "finished"]
