@@ -49,6 +49,7 @@ class PartnerCenter:
             _PRODUCT + "/branches/getByModule(module={module})": {"GET": self.branches},
             _PRODUCT + "/{kind}/getByInstanceID(instanceID={instance})": {"GET": self.configurations},
             _PRODUCT + "/packageConfigurations/{configuration}": {"PUT": self.configure},
+            _PRODUCT + "/packageconfigurations/{configuration}": {"PUT": self.configure},  # [O a pipeline]
             _PRODUCT + "/properties/{configuration}": {"PUT": self.configure},
             _SUBMISSIONS: {"GET": self.submissions, "POST": self.create},
             _SUBMISSION: {"GET": self.submission, "DELETE": self.delete},
@@ -62,20 +63,19 @@ class PartnerCenter:
     # -- Finding the offer.
 
     def products(self, call: Call) -> Answer:
-        """By AzureOfferId, in any casing of the names [O]; or by type; or all, in pages."""
+        """By AzureOfferId, in any casing of the names [O]; by type; by both; or all, in pages."""
         offers = self._account(call).offers()
-        given = call.one("$filter")
-        if given is not None:
-            by_id, kinds = _BY_OFFER_ID.fullmatch(given.strip()), _BY_TYPE.findall(given)
-            if by_id is not None:
-                named = by_id["type"].lower() == "azureofferid"
-                offers = [offer for offer in offers if named and offer.offer_id == by_id["value"]]
-                for offer in offers:
-                    _check_header(call, offer)
-            elif kinds:
-                offers = [o for o in offers if offer_type(o.offer_type_id).partner_center in kinds]
-            else:
-                raise Refusal(400, "BadRequest", f"The filter '{given}' is not valid.")
+        given = call.one("$filter") or ""
+        by_id, kinds = _BY_OFFER_ID.search(given), _BY_TYPE.findall(given)
+        if re.sub(r"\b(and|or)\b|[\s()]", "", _BY_TYPE.sub("", _BY_OFFER_ID.sub("", given)), flags=re.I):
+            raise Refusal(400, "BadRequest", f"The filter '{given}' is not valid.")
+        if by_id is not None:
+            named = by_id["type"].lower() == "azureofferid"
+            offers = [offer for offer in offers if named and offer.offer_id == by_id["value"]]
+            for offer in offers:
+                _check_header(call, offer)
+        if kinds:
+            offers = [offer for offer in offers if offer_type(offer.offer_type_id).partner_center in kinds]
         return _page(call, [wire.product(offer) for offer in offers], offers[:1])
 
     def product(self, call: Call) -> Answer:
@@ -103,9 +103,10 @@ class PartnerCenter:
         return Answer(204)
 
     def branches(self, call: Call) -> Answer:
-        offer, module = self._product(call), call.path_params["module"]
-        if module not in wire.MODULES:
-            raise Refusal(400, "BadRequest", f"The module '{module}' is not valid.")
+        offer, given = self._product(call), call.path_params["module"]
+        module = next((one for one in wire.MODULES if one.lower() == given.lower()), None)
+        if module is None:
+            raise Refusal(400, "BadRequest", f"The module '{given}' is not valid.")
         return _page(call, wire.branches(offer, module), [offer])
 
     def setup(self, call: Call) -> Answer:
@@ -128,7 +129,7 @@ class PartnerCenter:
     def configure(self, call: Call) -> Answer:
         """Only with the entity tag of what was read [O]."""
         offer = self._product(call)
-        kind = call.path.split("/")[-2]
+        kind = call.path.split("/")[-2].replace("packagec", "packageC")
         present, body = wire.configuration(offer, kind), _json(call)
         if call.path_params["configuration"] != present["id"]:
             raise Refusal(404, "NotFound", f"No such resource: {call.path}")

@@ -43,6 +43,7 @@ class ProductIngestion:
         """Path template -> method -> handler. The last one takes every other durable id."""
         table: dict[str, dict[str, Handler]] = {
             "/product": {"GET": self.products},
+            "/plan": {"GET": self.plans},
             "/resource-tree/product/{product}": {"GET": self.resource_tree},
             "/submission/{product}": {"GET": self.submissions},
             "/submission/{product}/{number}": {"GET": self.submission},
@@ -70,6 +71,18 @@ class ProductIngestion:
         size = min((o.behaviour.product_ingestion.page_size or 1000 for o in offers), default=1000)
         relative = any(o.behaviour.product_ingestion.next_link == "relative" for o in offers)
         return _page(call, [wire.product(offer, _version(call)) for offer in offers], size, relative=relative)
+
+    def plans(self, call: Call) -> Answer:
+        """The draft's, of one product, by its durable id [D]; by externalId, as pipelines ask for one [O]."""
+        offer = self._account(call).product((_asked(call, "product") or "").rpartition("/")[2])
+        self._check_header(call, offer)
+        wanted = _asked(call, "externalid")
+        found = [one for one in resources_of(offer, offer.draft.definition) if one["$schema"] == "plan"]
+        if wanted is not None:
+            found = [one for one in found if one.get("identity") == {"externalId": wanted}]
+        p = offer.behaviour.product_ingestion
+        shown = [wire.resource(offer, one, _version(call)) for one in found]
+        return _page(call, shown, p.page_size or 1000, relative=p.next_link == "relative")
 
     def submissions(self, call: Call) -> Answer:
         offer = self._product(call)

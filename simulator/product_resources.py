@@ -37,7 +37,8 @@ def edited(offer: Offer, edits: list[Resource]) -> tuple[dict[str, Any], list[Re
     names: dict[str, str] = {}
     taken = []
     for edit in edits:
-        resource = {key: _resolved(value, names) for key, value in edit.items() if key != "resourceName"}
+        resource = {key: _resolved(key, value, names, resources) for key, value in edit.items()}
+        resource.pop("resourceName", None)
         resource["$schema"] = kind_of(edit)
         known = next((r for r in resources if _same(r, resource)), None)
         if known is not None:
@@ -66,10 +67,12 @@ def _new_id(offer: Offer, resource: Resource) -> str:
     return f"{kind}/{offer.product_id}/{uuid.uuid5(_PLAN, repr(sorted(resource.items(), key=repr)))}"
 
 
-def _resolved(value: Any, names: dict[str, str]) -> Any:
-    """A reference by resourceName is to a resource of the same payload [D]."""
+def _resolved(name: str, value: Any, names: dict[str, str], resources: list[Resource]) -> Any:
+    """A reference by resourceName is to a resource of the same payload, one by externalId to a product or plan [D]."""
     if isinstance(value, dict) and set(value) == {"resourceName"}:
         return names.get(str(value["resourceName"]), value)
+    if name in ("product", "plan") and isinstance(value, dict) and set(value) == {"externalId"}:
+        return next((one["id"] for one in resources if one["$schema"] == name and one.get("identity") == value), value)
     return value
 
 

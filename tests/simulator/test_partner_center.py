@@ -53,6 +53,7 @@ class TestFindingAnOffer:
             "ExternalIDs/Any(i:i/Type eq 'AzureOfferId' and i/Value eq 'vm')",
             "externalIDs/any(i: i/type eq 'AzureOfferID' and i/value eq 'vm')",
             "ResourceType eq 'AzureApplication'",
+            "resourceType eq 'AzureApplication' and externalIDs/Any(i:i/type eq 'AzureOfferId' and i/value eq 'vm')",
         ],
     )
     def test_names_in_any_casing(self, api: Center, given: str) -> None:
@@ -62,6 +63,7 @@ class TestFindingAnOffer:
 
     def test_a_filter_that_nobody_understands_is_400(self, api: Center) -> None:
         assert api.ask("GET", "/products?$filter=name").status == 400
+        assert api.ask("GET", by_offer_id("vm") + quote(" and name")).status == 400
 
     @pytest.mark.parametrize("name", ["AzureOfferId", "AzureOfferID"])
     def test_the_answers_casing(self, api: Center, name: str) -> None:
@@ -469,13 +471,14 @@ class TestPublishing:
         assert api.get(f"{api.product}/variants")["value"][0]["id"] == found[1]["variantID"]
         [reseller] = api.get(f"{api.product}/branches/getByModule(module=ResellerConfiguration)")["value"]
         assert reseller["currentDraftInstanceID"] == f"{api.offer.product_id}-ResellerInstance"
+        assert api.get(f"{api.product}/branches/getByModule(module=package)")["value"] == found  # [O clients]
         assert api.ask("GET", f"{api.product}/branches/getByModule(module=Nonsense)").status == 400
 
     def test_a_draft_is_changed_with_its_entity_tag(self, api: Center) -> None:
         """3.6 [O]."""
         api.add()
         [known] = api.get(f"{api.product}/packageConfigurations/getByInstanceID(instanceID=x)")["value"]
-        path = f"{api.product}/packageConfigurations/{known['id']}"
+        path = f"{api.product}/packageconfigurations/{known['id']}"  # as a pipeline spells it [O]
         changed = {**known, "packageReferences": [{"type": "AzureApplicationPackage", "value": "p"}]}
         assert api.ask("PUT", path, changed).status == 412
         assert api.ask("PUT", path, changed, headers={"If-Match": known["@odata.etag"]}).status == 200

@@ -72,6 +72,31 @@ class TestFindingAnOffer:
         assert link.startswith(start)
         assert f"$version={VERSION}" in link
 
+    def test_its_plans(self, api: Ingestion) -> None:
+        """GET /plan?product=<durable id>, with or without externalId: a list [D, O two pipelines]."""
+        api.add()
+        [plan] = api.get(f"/plan?product=product/{api.guid}&$version={VERSION}")["value"]
+        assert re.fullmatch(f"plan/{api.guid}/[0-9a-f-]{{36}}", plan["id"])
+        assert plan["identity"] == {"externalId": "contoso"}
+        assert api.get(f"/plan?product=product/{api.guid}&externalId=contoso")["value"][0]["id"] == plan["id"]
+        assert api.get(f"/plan?product=product/{api.guid}&externalId=other") == {"value": []}
+        assert api.ask("GET", "/plan").status == 404
+
+    def test_a_new_image_is_added_to_the_configuration_that_stands(self, api: Ingestion) -> None:
+        """2.2 [D]: product and plan by externalId; a resource that is there is changed, and no second one made."""
+        api.add()
+        [plan] = api.get(f"/plan?product=product/{api.guid}")["value"]
+        path = f"/virtual-machine-plan-technical-configuration/{api.guid}/{plan['id'].split('/')[2]}"
+        assert api.get(path)["vmImageVersions"] == []
+        edit = {
+            "$schema": f"{SCHEMA}/virtual-machine-plan-technical-configuration/2022-03-01-preview3",
+            "product": {"externalId": "vm"},
+            "plan": {"externalId": "contoso"},
+            "vmImageVersions": [{"versionNumber": "1.0.0", "vmImages": []}],
+        }
+        assert api.configure(edit).status == 202
+        assert [one["versionNumber"] for one in api.get(path)["vmImageVersions"]] == ["1.0.0"]
+
     def test_what_only_the_portal_publishes_is_not_here(self, api: Ingestion) -> None:
         """Section 0 [D]: the APIs share no offer that was not moved to Partner Center [G]."""
         api.add(apis=("cloudPartnerPortal",))
