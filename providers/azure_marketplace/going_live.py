@@ -205,7 +205,7 @@ class GoingLive:
     ) -> Launch | None:
         """The recorded launch with the API's present truth in it; None when the offer is gone. Reads only.
 
-        moved: as in `Request`.
+        moved: as in `Request`. What is kept as it is recorded, without a truth about it, is kept with its `through`.
         """
         deadline = self._clock.monotonic() + self._limits.patience
         sight = self._lookout.look(offer, deadline)
@@ -219,6 +219,7 @@ class GoingLive:
                 return recorded
         if self._is_foreign(recorded, moved=moved):
             return self._renumbered(recorded, sight) if recorded.status.ended else recorded
+        recorded = replace(recorded, through=None)
         launch = replace(recorded, live_version=sight.live_version, preview_version=sight.preview_version)
         if sight.contradicts(recorded):
             launch = recorded
@@ -314,6 +315,7 @@ class GoingLive:
         return replace(
             recorded,
             operation_id=None,
+            through=None,
             live_version=sight.live_version,
             preview_version=sight.preview_version,
             confirmed_live_version=recorded.confirmed_live_version if drift else sight.live_version,

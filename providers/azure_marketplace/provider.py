@@ -187,7 +187,8 @@ class OfferGoLiveProvider(ResourceProvider):
             raise dynamic_host.Failed(f"{offer} could not be refreshed. {error}{why}") from None
         if launch is None:
             return ReadResult("", {})
-        return _read_result(id_, self._outputs(inputs, launch), inputs)
+        # What may be running through another API is of that one still.
+        return _read_result(id_, self._outputs(inputs, launch, through=launch.through), inputs)
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         recorded = Launch.from_outputs(_props)
@@ -285,9 +286,9 @@ class OfferGoLiveProvider(ResourceProvider):
             return False
         return (recorded.through or self._api(old)) != self._api(new)
 
-    def _outputs(self, inputs: Mapping[str, Any], launch: Launch) -> dict[str, Any]:
-        through = replace(launch, through=self._api(inputs))
-        return {**{name: inputs.get(name) for name in INPUT_NAMES}, **through.to_outputs()}
+    def _outputs(self, inputs: Mapping[str, Any], launch: Launch, *, through: str | None = None) -> dict[str, Any]:
+        launch = replace(launch, through=through or self._api(inputs))
+        return {**{name: inputs.get(name) for name in INPUT_NAMES}, **launch.to_outputs()}
 
     def _rule(self, inputs: Mapping[str, Any], *, limits: Limits | None = None) -> tuple[GoingLive, Clock]:
         if self._problem:

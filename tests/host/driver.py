@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -61,6 +62,8 @@ class Host:
 
     def __init__(self, engine: Engine, python: str = sys.executable, **environment: str) -> None:
         folders = os.pathsep.join([str(CHECKOUT)])
+        # A suite that was begun in the background ignores ^C, and what it starts would do so too.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         self.process = subprocess.Popen(
             [python, "-u", "-m", "pulumi.dynamic", engine.address],
             cwd=CHECKOUT,

@@ -7,7 +7,7 @@ what its error carries.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from providers.azure_marketplace.errors import LaunchError, OfferGoLiveError
@@ -27,7 +27,8 @@ DAY = 24 * 3600.0
 class Stack:
     """One stack with one resource. `rule` is the class under test, so that mutants of it can stand in.
 
-    new_api: the client that each run makes for itself, since nothing outlives a run but the state.
+    new_api: the client that each run makes for itself, since nothing outlives a run but the state. through: the API
+    that it is of, where there is a choice.
     """
 
     new_api: Callable[[], PublishingApi]
@@ -37,6 +38,7 @@ class Stack:
     triggers: int = 0
     wait: bool = True
     resubmit: bool = True
+    through: str | None = None
     state: dict[str, Any] | None = None
     told: Told = field(default_factory=Told)
 
@@ -53,7 +55,8 @@ class Stack:
             other_pin=bool(self.state) and old["pin"] != self.pin,
             other_triggers=bool(self.state) and old["triggers"] != self.triggers,
         )
-        if recorded and not changed and stands(recorded, self.pin):
+        moved = recorded is not None and recorded.through != self.through
+        if recorded and not changed and not moved and stands(recorded, self.pin):
             return None
         self.clock.pass_by(2.0)  # nothing of Pulumi's starts faster
         steps = iter(range(kill_before_step or 0))
@@ -64,7 +67,9 @@ class Stack:
 
         self.clock.before_step = before_step
         rule = self.rule(self.new_api(), self.clock, self.told, schedule=Schedule(), limits=Limits(), turns=Turns())
-        request = Request(OFFER, self.pin, self.wait, changed=changed, triggered=triggered, resubmit=self.resubmit)
+        request = Request(
+            OFFER, self.pin, self.wait, changed=changed, triggered=triggered, moved=moved, resubmit=self.resubmit
+        )
         try:
             launch = rule.bring_about(request, recorded, deadline=self.clock.monotonic() + timeout)
         except LaunchError as error:
@@ -85,8 +90,12 @@ class Stack:
         if self.state is None or recorded is None:
             return
         rule = self.rule(self.new_api(), self.clock, self.told)
-        seen = rule.refreshed(OFFER, recorded, pin=self.pin)
-        self.state = None if seen is None else {**self.state, **seen.to_outputs()}
+        moved = recorded.through != self.through
+        seen = rule.refreshed(OFFER, recorded, pin=self.pin, moved=moved)
+        if seen is None:
+            self.state = None
+        else:
+            self.state.update(replace(seen, through=seen.through or self.through).to_outputs())
 
     def _record(self, launch: Launch) -> None:
-        self.state = {**launch.to_outputs(), "pin": self.pin, "triggers": self.triggers}
+        self.state = {**replace(launch, through=self.through).to_outputs(), "pin": self.pin, "triggers": self.triggers}

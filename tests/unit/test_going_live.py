@@ -824,6 +824,18 @@ def test_a_sign_in_that_fails_before_anything_was_sent_says_so_to_each_once() ->
         assert str(error) == "The client secret has expired. Nothing was submitted. Make a new one."
 
 
+def test_a_refresh_through_another_api_leaves_what_may_be_running_to_the_one_before() -> None:
+    """Else the next `up` would take a go-live that was sent and not answered for one of the API that is chosen now."""
+    clock = FakeClock()
+    rule = GoingLive(WorldApi(world_with(clock), clock), clock, Told())
+    sent = Launch(Status.NOT_STARTED, through="partnerCenter", unanswered_at=clock.now())
+    assert rule.refreshed(OFFER, sent, moved=True) == sent
+    ended = Launch(Status.SUCCEEDED, "products/p/submissions/7", through="partnerCenter", live_version="7")
+    seen = rule.refreshed(OFFER, ended, moved=True)
+    assert seen
+    assert (seen.through, seen.live_version) == (None, "6")
+
+
 def test_a_refresh_through_another_api_takes_its_numbers_over_and_sees_no_drift() -> None:
     clock = FakeClock()
     api = WorldApi(world_with(clock), clock)

@@ -2,8 +2,8 @@
 
 Hypothesis makes up histories of one stack and one offer: runs that are killed before any request, answers that are
 lost, lists that lag behind, people who publish by hand. The world counts the go-lives that it accepted. All this runs
-for the rule alone, and on each of the three APIs: the real client, over the simulator's handlers. The last tests take
-the proof's teeth out of the rule, one by one, and see that the proof notices.
+for the rule alone, and on each of the three APIs, and on all three in turn: the real clients, over the simulator's
+handlers. The last tests take the proof's teeth out of the rule, one by one, and see that the proof notices.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from providers.azure_marketplace.sight import Sight, stands
 from providers.azure_marketplace.submitting import Submitter
 from simulator.world import Operation as WorldOperation
 from tests.unit.engine_model import DAY, Stack
-from tests.unit.wires import client_of, meant_by, wire_with
+from tests.unit.wires import APIS, client_of, meant_by, wire_with
 from tests.unit.worlds import FakeClock, WorldApi, accepted, world_with
 
 SWITCHES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
@@ -71,6 +71,7 @@ SWITCHES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     },
 }
 """What is not known of each API, beside what is not known of all. The world has no client: it is the rule alone."""
+SWITCHES["the three in turn"] = {name: drawn for api in APIS for name, drawn in SWITCHES[api].items()}
 SUBMIT_FAULTS = ("", "before", "after", "500 before", "500 after", "429 before", "429 after", "not sent", "nameless")
 READ_FAULTS = ("", "", "lost", "503", "404", "unreadable", "not sent")
 LAGS = (0.0, 3.0, 20.0)
@@ -126,7 +127,7 @@ class NeverTwice(RuleBasedStateMachine):
             self._over_the_world(behaviour, **switches)
         else:
             self._over_the_wire({**behaviour, **switches})
-        self.stacks = [Stack(self.new_api, self.clock, self.rule_under_test) for _ in range(stacks)]
+        self.stacks = [self._new_stack() for _ in range(stacks)]
         self.requests = stacks
         self.previews = 0
 
@@ -171,6 +172,11 @@ class NeverTwice(RuleBasedStateMachine):
         if pin != stack.pin:
             stack.pin = pin
             self.requests += 1
+
+    @precondition(lambda self: self.api_under_test == "the three in turn")
+    @rule(which=st.integers(0, 1), api=st.sampled_from(APIS))
+    def choose_another_api(self, which: int, api: str) -> None:
+        self._stack(which).through = api
 
     @rule(which=st.integers(0, 1))
     def refresh(self, which: int) -> None:
@@ -225,6 +231,9 @@ class NeverTwice(RuleBasedStateMachine):
         for stack in self.stacks:
             stack.wait = True
             error = stack.up()
+            if isinstance(error, LaunchRefused) and error.about == "api":
+                stack.through = stack.launch.through if stack.launch else None  # what may run there ends there
+                error = stack.up()
             if isinstance(error, LaunchLost):
                 stack.triggers += 1  # what was lost without a trace is submitted again by whoever says so
                 self.requests += 1
@@ -233,13 +242,13 @@ class NeverTwice(RuleBasedStateMachine):
                 error = stack.up()
             if isinstance(error, LaunchLost):
                 continue  # once more: an API that forgets at once, and shows an earlier failure that looks the same
-            launch = stack.launch
+            api, launch = stack.through or self.api_under_test, stack.launch
             offer = self.world.offer("contoso", "vm")
             failures = [each for each in offer.operations if each.ended_at and each.ending != "succeeded"]
             if isinstance(error, LaunchRefused):
                 # The portal emptied it, and new triggers ask for it again; or what failed must be published anew; or it
                 # holds another version than pinned.
-                anew = failures and self.api_under_test == "partnerCenter"
+                anew = failures and api == "partnerCenter"
                 assert offer.preview is None or anew or str(offer.preview.version) != stack.pin is not None
                 continue
             if launch is None:
@@ -249,13 +258,13 @@ class NeverTwice(RuleBasedStateMachine):
             alone = len(self.stacks) == 1
             meant = self._operations_of(launch.operation_id) if launch.operation_id else []
             # Of two tries of one submission that both failed, product ingestion's list shows one.
-            tries = [each.content.version for each in meant] if self.api_under_test == "productIngestion" else []
+            tries = [each.content.version for each in meant] if api == "productIngestion" else []
             is_newest = newest in meant or newest.content.version in tries
             assert is_newest or launch.status is Status.SUCCEEDED or not alone
             if launch.operation_id:
                 endings = {str(each.ending) for each in meant}
                 # Without its job, a cancelled go-live is a failed one: product ingestion's submissions say no more.
-                if self.api_under_test == "productIngestion" and "canceled" in endings:
+                if api == "productIngestion" and "canceled" in endings:
                     endings.add("failed")
                 assert launch.status.value in endings
         self.at_most_one_accepted_go_live_per_request()
@@ -272,22 +281,29 @@ class NeverTwice(RuleBasedStateMachine):
     def _over_the_wire(self, behaviour: dict[str, Any]) -> None:
         if behaviour.get("slot_lag_seconds") and behaviour["listing_lag_seconds"] > behaviour["seconds"] / 2:
             behaviour["listing_lag_seconds"] = 0.0
-        if behaviour["listing_lag_seconds"] and self.api_under_test == "productIngestion":
+        if behaviour["listing_lag_seconds"] and self.api_under_test in ("productIngestion", "the three in turn"):
             # A list that lags hides what is live, and nothing else tells its number.
             behaviour["golive_bumps_version"] = False
-        if self.careless and self.api_under_test == "partnerCenter":
+        if self.careless and self.api_under_test in ("partnerCenter", "the three in turn"):
             behaviour["promote_unready"] = 200  # where the API refuses by itself, it takes a carelessness away
         if "dropped" in (behaviour.get("failed_entry"), behaviour.get("canceled_entry")):
             behaviour["job_forgotten_after"] = None  # or nothing at all would be left of a go-live
-        self.wire = wire_with(self.clock, self.api_under_test, **behaviour)
+        apis = APIS if self.api_under_test == "the three in turn" else (self.api_under_test,)
+        self.wire = wire_with(self.clock, *apis, **behaviour)
         self.world = self.wire.portal.simulation.world
         self.faults = self.wire.faults
 
-    def _rule_alone(self) -> PublishingApi:
+    def _new_stack(self) -> Stack:
+        stack = Stack(lambda: self.new_api(stack), self.clock, self.rule_under_test)
+        if self.api_under_test == "the three in turn":
+            stack.through = APIS[0]
+        return stack
+
+    def _rule_alone(self, _: Stack) -> PublishingApi:
         return self.api
 
-    def _client(self) -> PublishingApi:
-        return client_of(self.api_under_test, self.wire, careless=self.careless)
+    def _client(self, stack: Stack) -> PublishingApi:
+        return client_of(stack.through or self.api_under_test, self.wire, careless=self.careless)
 
     def _operations_of(self, operation_id: str) -> list[WorldOperation]:
         if self.api_under_test == "world":

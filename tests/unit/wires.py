@@ -111,8 +111,11 @@ class Wire:
         return _Response(status, content, requests.structures.CaseInsensitiveDict({**date, **(headers or {})}))
 
 
-def wire_with(clock: FakeClock, api: str, **behaviour: object) -> Wire:
-    """One offer, `contoso/vm`: version 7 in preview and 6 live for an hour; its go-lives take 60 s by default."""
+def wire_with(clock: FakeClock, *apis: str, **behaviour: object) -> Wire:
+    """One offer, `contoso/vm`: version 7 in preview and 6 live for an hour; its go-lives take 60 s by default.
+
+    apis: those that it is published through.
+    """
     ids: Iterator[int] = iter(range(1, 10**9))
     simulation = Simulation(new_id=lambda: f"op-{next(ids)}")
     simulation.world.clock = WorldClock(clock)
@@ -124,7 +127,8 @@ def wire_with(clock: FakeClock, api: str, **behaviour: object) -> Wire:
         preview=7,
         production=6,
         behaviour=Behaviour.model_validate(settings),
-        apis=(api,),  # type: ignore[arg-type]
+        offer_type_id="softwareAsAService" if len(apis) > 1 else None,  # no other belongs to all three
+        apis=apis,  # type: ignore[arg-type]
     )
     clock.pass_by(3600.0)
     return Wire(InMemory(simulation), clock)
