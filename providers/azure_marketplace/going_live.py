@@ -237,8 +237,11 @@ class GoingLive:
         try:
             operation_id = recorded.operation_id
             operation = self._lookout.patiently(lambda: self._api.operation(offer, operation_id), deadline)
-        except NotFound:
+        except PublishingError as error:
             listed = as_listed(sight.operations, recorded)
+            left_alone = isinstance(error, NotFound) or error.status == 429  # a job may be asked once a minute
+            if listed is None and not left_alone:
+                raise
             if listed is None:
                 return launch
             operation = listed
@@ -562,7 +565,8 @@ class GoingLive:
         offer, pin = request.offer, request.pin
         wrong_preview = pin is not None and sight.preview is not None and sight.preview_version != pin
         running = sight.running(recorded)
-        if running and not wrong_preview:
+        if running and (not wrong_preview or running.version in (pin, None)):
+            # Whether it takes the pinned version live may show at its end alone.
             return Action.ADOPT, running
         if pin is not None and sight.live_version == pin and not request.triggered:
             return Action.NOTHING, None
@@ -592,6 +596,9 @@ class GoingLive:
             raise self._verdicts.without_preview(offer, sight)
         if overtaken and pin is None:
             raise self._verdicts.overtaken(offer, sight, overtaken)
+        failed = sight.fell_back(recorded) if recorded and pin is None else None
+        if failed:
+            raise self._verdicts.overtaken(offer, sight, failed)
         if sight.preview.spent:
             return (Action.ADOPT, sight.spent_by) if sight.spent_by else (Action.NOTHING, None)
         return Action.SUBMIT, None
@@ -607,7 +614,8 @@ class GoingLive:
         if newest is None and recorded and not any(is_recorded(item, recorded) for item in sight.go_lives):
             # It is listed under another id, without dates: a number that preview did not hold then tells as well.
             last = next(iter(sight.go_lives), None)
-            known = recorded.preview_version not in (None, sight.preview_version)
+            before = (recorded.preview_version, recorded.live_version)
+            known = recorded.preview_version is not None and sight.preview_version not in before
             newest = last if last and known and last.version == sight.preview_version else None
         if newest is None or not newest.status.ended:
             return None
@@ -715,6 +723,8 @@ class GoingLive:
         operation = sight.of(launch)
         if operation is None or (request.pin is not None and operation.version == request.pin):
             return False
+        if sight.preview is None or sight.preview.spent:
+            return False  # nothing else is there that could be wanted
         return covers(operation, sight) is False
 
     def _is_wanted(self, pin: str | None, launch: Launch, sight: Sight) -> bool:

@@ -128,6 +128,19 @@ class OneList(ABC):
         self._blind_since.pop(submission, None)
         return found
 
+    def _found(self, path: str, doing: str, *, last_may_be_missing: bool = False) -> Listing:
+        """What a search finds. One that finds nothing answers with an empty list [O]: not found is bad weather."""
+        try:
+            return every_item(self._http, path, title=self.title, doing=doing, last_may_be_missing=last_may_be_missing)
+        except NotFound as error:
+            raise Unreadable(
+                error.what,
+                status=404,
+                words=error.words,
+                correlation_id=error.correlation_id,
+                next_step="If that goes on, see whether the endpoint is the right one. Nothing was submitted.",
+            ) from error
+
     def _items(self, offer: OfferKey, path: str, *, last_may_be_missing: bool = False) -> Listing:
         """What the product's list holds; nothing where the product is gone."""
         doing = f"list the submissions of {offer}"

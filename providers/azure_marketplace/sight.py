@@ -82,6 +82,20 @@ class Sight:
         """A launch's operation, as the list shows it."""
         return next((item for item in self.operations if same(item.id, launch.operation_id)), None)
 
+    def fell_back(self, recorded: Launch) -> Operation | None:
+        """A launch that came to nothing, where what stands in preview is older than what it was to take live.
+
+        What goes live may be listed as a preview no more [O]: then an older one seems to be the latest.
+        """
+        failed = self.of(recorded) if self.from_one_answer and recorded.status.came_to_nothing else None
+        if failed is None or self.preview_version in (None, recorded.preview_version, failed.version):
+            return None
+        since = self.operations[: self.operations.index(failed)]
+        if any(item.version == self.preview_version for item in since):
+            return None
+        # As it is recorded: the list may show neither its reasons nor its number.
+        return replace(failed, id=recorded.operation_id or failed.id, version=recorded.preview_version)
+
     def contradicts(self, recorded: Launch) -> bool:
         """Whether it breaks off, and lacks the very operation that is recorded: it is more than a link too many.
 
@@ -125,11 +139,20 @@ def covers(operation: Operation, sight: Sight) -> bool | None:
     if wanted is not None and wanted == sight.live_version and is_newest:
         # Nothing was published since, and both slots show one number: whatever the list counts, it is this content.
         return True
-    if version is not None and wanted is not None:
+    if version is not None and wanted is not None and not _counts_otherwise(sight, version, wanted):
         return False
     if operation.changed_at and sight.preview.changed_at:
         return sight.preview.changed_at <= operation.changed_at
     return None
+
+
+def _counts_otherwise(sight: Sight, version: str, wanted: str) -> bool:
+    """Whether an operation's number can be none of its slot's: a greater one was never published there.
+
+    Only where each has an answer of its own: how those of the portal are counted is a guess (portal-api 3.1 [G]).
+    """
+    both = version.isdecimal() and wanted.isdecimal()
+    return both and not sight.from_one_answer and int(version) > int(wanted)
 
 
 def newer(recorded: Launch | None, go_lives: Sequence[Operation]) -> Sequence[Operation]:

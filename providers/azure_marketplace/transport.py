@@ -499,7 +499,7 @@ def path_on(endpoint: str, address: str, *, title: str, what: str = "an operatio
     ways raises `UntrustedAddress`, which names it, and says `what` it is of. The scheme and the port of the address
     do not matter, since only the configured endpoint is ever asked.
     """
-    base, target = urlsplit(endpoint), _split(address)
+    base, target = urlsplit(endpoint), _split(address, longest=2048 if what == "an operation" else _LONGEST)
     shown = plain(address, longest=160)
     if target is None or (target.scheme and target.scheme not in ("http", "https")):
         raise UntrustedAddress(f"{title} named {what} by an address that is none: {shown!r}")
@@ -542,11 +542,13 @@ def _below(prefix: str, path: str, *, part: bool) -> str:
     return path
 
 
+_LONGEST = 16_384
+"""Characters of a page's address: what tells where a list goes on may be long. An operation's is kept in the state."""
 _IN_ADDRESSES = "/%:@!$&'()*+,;=~?"
 
 
-def _split(address: str) -> SplitResult | None:
-    if not address or len(address) > 2048 or re.search(r"[^\x21-\x7e]|\\", address):
+def _split(address: str, *, longest: int) -> SplitResult | None:
+    if not address or len(address) > longest or re.search(r"[^\x21-\x7e]|\\", address):
         return None
     try:
         target = urlsplit(address)
@@ -565,7 +567,7 @@ def _goes_down(path: str) -> bool:
 
     Dot segments would be resolved on the way, encoded ones too, and lead to another place than was asked for.
     """
-    if not re.fullmatch(r"/[\x21-\x7e]{0,4096}", path) or "\\" in path or "#" in path:
+    if not re.fullmatch(r"/[\x21-\x7e]*", path) or len(path) > 2 * _LONGEST or "\\" in path or "#" in path:
         return False
     bare = path.partition("?")[0]
     for _ in range(3):  # some servers decode twice

@@ -95,6 +95,8 @@ class Verdicts:
     def became_of(self, offer: OfferKey, published: Operation) -> str:
         """What has become of a publish, in words."""
         kind = "a go-live" if published.kind is Kind.GO_LIVE else "a publish to preview"
+        if published.kind is Kind.UNKNOWN and published.recognised:
+            return f"version {published.version or 'unknown'} was withdrawn ({published.word})"
         if published.kind is Kind.UNKNOWN:
             return f"nobody knows what the state {published.word!r} of version {published.version or 'unknown'} means"
         what = f"{kind} of version {published.version or 'unknown'}"

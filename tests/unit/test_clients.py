@@ -26,7 +26,7 @@ from providers.azure_marketplace.errors import (
     WrongApi,
 )
 from providers.azure_marketplace.going_live import GoingLive
-from providers.azure_marketplace.launch import instant
+from providers.azure_marketplace.launch import Launch, instant
 from providers.azure_marketplace.publishing import Kind, PublishingApi, Slot, Status, same
 from providers.azure_marketplace.request import Request
 from providers.azure_marketplace.settings import misspelt_variable, read_settings
@@ -1185,3 +1185,147 @@ def test_a_list_of_many_parts_over_its_pages_is_refused() -> None:
     with pytest.raises(Unreadable, match="too many parts"):
         client_of(INGESTION, wire).operations(OFFER)
     assert len(wire.asked) < 20
+
+
+def stack_with(api: PublishingApi, recorded: Launch, *, resubmit: bool = True) -> Stack:
+    """One whose state holds this of an earlier run; what the API does not answer is a failure of the test."""
+    state = {**recorded.to_outputs(), "pin": None, "triggers": 0}
+    return Stack(lambda: api, FakeClock(), resubmit=resubmit, state=state)
+
+
+FAILED_CENTER = Launch(Status.FAILED, "products/p-1/submissions/7/failed", live_version="6", preview_version="7")
+FAILED_INGESTION = Launch(Status.FAILED, "submission/p-1/7/failed#j", live_version="6", preview_version="7")
+
+
+@pytest.mark.parametrize("state_", ["Published", "InProgress"])
+@pytest.mark.parametrize("substate", ["Failed", "FailedInCertification"])
+@pytest.mark.parametrize("resubmit", [True, False])
+def test_what_was_live_before_is_no_success_of_what_failed(state_: str, substate: str, resubmit: bool) -> None:
+    api = center(state("7", state_, substate), state("6", "Published", "InStore"))
+    stack = stack_with(api, FAILED_CENTER, resubmit=resubmit)
+    error = stack.up()
+    assert isinstance(error, LaunchRefused if resubmit else LaunchFailed)
+    assert "failed" in str(error)
+    assert stack.launch == FAILED_CENTER
+
+
+@pytest.mark.parametrize("older", [[], [submission(5, "preview")]])
+def test_a_failed_go_live_that_is_no_preview_any_more_is_the_latest(older: list[dict[str, Any]]) -> None:
+    """The preview entry disappears on promotion [O suse]: neither what is live nor an older preview takes its place."""
+    live = submission(6 if not older else 4, "live")
+    api = ingestion(**{"submission__p-1": [listing(submission(7, "live", "completed", "failed"), *older, live)]})
+    stack = stack_with(api, FAILED_INGESTION)
+    error = stack.up()
+    assert isinstance(error, LaunchRefused)
+    assert "a go-live of version 7 failed" in str(error)
+    assert stack.launch == FAILED_INGESTION
+
+
+def test_the_failure_of_an_adopted_go_live_is_told_where_nothing_else_is_in_preview() -> None:
+    running = listing(submission(7, "live", "running", "pending"), submission(6, "live"))
+    failed = listing(submission(7, "live", "completed", "failed"), submission(6, "live"))
+    api = ingestion(**{"submission__p-1": [running, running, failed]})
+    stack = Stack(lambda: api, FakeClock())
+    assert isinstance(stack.up(), LaunchFailed)
+    assert stack.launch
+    assert stack.launch.status is Status.FAILED
+
+
+def test_a_running_go_live_of_the_pinned_version_is_adopted_while_an_older_preview_is_listed() -> None:
+    running = listing(submission(7, "live", "running", "pending"), submission(6, "preview"), submission(5, "live"))
+    live = listing(submission(7, "live"), submission(6, "preview"), submission(5, "live"))
+    api = ingestion(**{"submission__p-1": [running, running, live]})
+    stack = Stack(lambda: api, FakeClock(), pin="7")
+    assert stack.up() is None
+    assert stack.launch
+    assert (stack.launch.status, stack.launch.live_version) == (Status.SUCCEEDED, "7")
+
+
+@pytest.mark.parametrize("word", ["running", "completed"])
+def test_a_withdrawal_is_no_go_live(word: str) -> None:
+    """The same resource with lifecycleState deprecated, and the target live [D]."""
+    gone = submission(7, "live", word, "succeeded" if word == "completed" else "pending", lifecycleState="deprecated")
+    api = ingestion(**{"submission__p-1": [listing(gone, submission(7, "preview"))]})
+    assert api.live(OFFER) is None
+    assert all(item.kind is not Kind.GO_LIVE for item in api.operations(OFFER))
+    stack = Stack(lambda: api, FakeClock())
+    error = stack.up()
+    assert isinstance(error, LaunchRefused)
+    assert "version 7 was withdrawn (lifecycleState deprecated)" in str(error)
+    assert stack.state is None
+
+
+@pytest.mark.parametrize("shown", ["failed", "running"])
+def test_a_conflict_of_a_job_whose_go_live_is_listed_as_failed_was_no_refusal(shown: str) -> None:
+    job = Answer(200, {"jobId": "j", "jobStatus": "completed", "jobResult": "failed", "errors": [{"code": "Conflict"}]})
+    entry = submission(7, "live", *(("completed", "failed") if shown == "failed" else ("running", "pending")))
+    api = ingestion(status=[job], **{"submission__p-1": [listing(entry, submission(7, "preview"))]})
+    assert api.operation(OFFER, "submission/p-1/7#j").refused is (shown == "running")
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+def test_a_workflow_that_cannot_be_read_says_nothing_of_a_go_live(status: int) -> None:
+    """Which substate it has while it goes live is a guess [G]: only the workflow tells it from one that just waits."""
+    api = center(
+        state("7", "Published", "ReadyToPublish"),
+        submissions__7=[Answer(200, state("7", "Published", "ReadyToPublish"))],
+        workflowdetails=[Answer(status)],
+    )
+    with pytest.raises(Overloaded):
+        api.operation(OFFER, "products/p-1/submissions/7")
+
+
+def test_a_failed_workflow_tells_of_a_promote_that_left_its_submission_ready() -> None:
+    ready = Answer(200, state("7", "Published", "ReadyToPublish"))
+    workflow = listing(
+        {"targetEnvironment": "Preview", "state": "Success"}, {"targetEnvironment": "Live", "state": "X"}
+    )
+    api = center(
+        state("7", "Published", "ReadyToPublish"),
+        submissions__7=[ready],
+        workflowdetails=[workflow],
+        validations=[listing({"message": "A screenshot is missing", "severity": "Error"})],
+        reports=[listing()],
+    )
+    operation = api.operation(OFFER, "products/p-1/submissions/7")
+    assert (operation.status, operation.id) == (Status.FAILED, "products/p-1/submissions/7/failed")
+    assert [message.text for message in operation.messages] == ["A screenshot is missing"]
+    assert not operation.may_be_earlier
+    assert api.operation(OFFER, "products/p-1/submissions/7#again").may_be_earlier
+
+
+@pytest.mark.parametrize("api", [INGESTION, CENTER])
+def test_a_search_that_is_not_found_is_bad_weather(api: str) -> None:
+    """What is not there is an empty list [O]."""
+    clock = FakeClock()
+    wire = wire_with(clock, api)
+    wire.faults.reads = ["404", "404"]
+    assert Stack(lambda: client_of(api, wire), clock).up() is None
+    assert accepted(wire.portal.simulation.world) == 1
+
+
+@pytest.mark.parametrize("name", ["@nextLink", "nextLink"])
+def test_the_address_of_a_page_may_be_long(name: str) -> None:
+    token = "t" * 9_000
+    if name == "@nextLink":
+        first = listing(submission(6, "live"), **{name: f"/rp/product-ingestion/submission/p-1?token={token}"})
+        api = ingestion(**{"submission__p-1": [first, listing(submission(7, "preview"))]})
+    else:
+        first = listing(
+            state("6", "Published", "InStore"), **{name: f"v1.0/ingestion/products/p-1/submissions?t={token}"}
+        )
+        api = center(submissions=[first, listing(state("7", "Published", "ReadyToPublish"))])
+    preview = api.preview(OFFER)
+    assert preview
+    assert preview.version == "7"
+
+
+def test_a_refresh_within_a_minute_of_the_last_question_goes_by_the_list() -> None:
+    alone = Answer(429, headers=(("Retry-After", "58"),))
+    api = ingestion(
+        status=[alone] * 99, **{"submission__p-1": [listing(submission(7, "live"), submission(7, "preview"))]}
+    )
+    rule = GoingLive(api, FakeClock(), Told())
+    seen = rule.refreshed(OFFER, Launch(Status.RUNNING, "submission/p-1/7#j", live_version="6"))
+    assert seen
+    assert (seen.status, seen.live_version) == (Status.SUCCEEDED, "7")

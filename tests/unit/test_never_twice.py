@@ -26,7 +26,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from providers.azure_marketplace.errors import LaunchLost, LaunchRefused, LaunchUnknown, PublishingError
+from providers.azure_marketplace.errors import Conflict, LaunchLost, LaunchRefused, LaunchUnknown, PublishingError
 from providers.azure_marketplace.going_live import GoingLive
 from providers.azure_marketplace.launch import Launch
 from providers.azure_marketplace.publishing import Operation, PublishingApi, Status
@@ -238,8 +238,8 @@ class NeverTwice(RuleBasedStateMachine):
                 stack.triggers += 1  # what was lost without a trace is submitted again by whoever says so
                 self.requests += 1
                 error = stack.up()
-            elif isinstance(error, LaunchUnknown):
-                error = stack.up()
+            elif isinstance(error, (LaunchUnknown, Conflict)):
+                error = stack.up()  # or an API that shows too late what refuses it by itself
             if isinstance(error, LaunchLost):
                 continue  # once more: an API that forgets at once, and shows an earlier failure that looks the same
             api, launch = stack.through or self.api_under_test, stack.launch

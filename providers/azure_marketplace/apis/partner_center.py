@@ -98,11 +98,16 @@ class PartnerCenter(OneList):
         shown = submission.neutral()
         if not operation_id.endswith("/preview"):
             if shown.kind is Kind.PREVIEW and shown.status is Status.SUCCEEDED:
-                live = self._way_to_live(offer, path)
+                # By which substate it goes live, or has failed, is a guess [G]: its workflow tells as well. Where that
+                # cannot be read, nothing is told.
+                live = self._way_to_live(offer, path, needed=True)
                 if live and live.is_under_way:
-                    # By which substate it goes live is a guess [G]: its workflow tells as well.
                     steps = live.steps
                     return replace(shown, kind=Kind.GO_LIVE, id=path, status=Status.RUNNING, steps=steps)
+                if live and live.end:
+                    told = (*shown.messages, *self._reasons(offer, path)) if live.end is Status.FAILED else ()
+                    ended = replace(shown, kind=Kind.GO_LIVE, id=_operation_id(path, live.end), status=live.end)
+                    return replace(ended, messages=told, steps=live.steps, may_be_earlier=bool(again))
                 # It stands in preview still, or again: no go-live of it is to be seen.
                 raise NotFound(f"{TITLE} shows no go-live of {offer} in its submission {submission.id}", status=404)
             # It was promoted: whatever it says of itself is about that, or about an earlier try.
@@ -143,7 +148,9 @@ class PartnerCenter(OneList):
             begun = shown.kind is Kind.GO_LIVE and not status.came_to_nothing
             conflict.operation = shown if begun else None
             raise conflict
-        return status.came_to_nothing
+        # A workflow that has failed is that of an earlier try, whatever the submission says of itself.
+        live = None if status.came_to_nothing else self._way_to_live(offer, path)
+        return status.came_to_nothing or (live is not None and live.end is not None)
 
     def _product(self, offer: OfferKey, *, anew: bool = False) -> str | None:
         """The product's id; None when there is no such offer."""
@@ -153,9 +160,7 @@ class PartnerCenter(OneList):
         name = offer.offer_id.replace("'", "''")
         wanted = quote(f"externalIDs/Any(i:i/type eq 'AzureOfferId' and i/value eq '{name}')", safe="/:(),'")
         doing = f"find the offer {offer}"
-        found = every_item(
-            self._http, f"/products?$filter={wanted}", title=TITLE, doing=doing, last_may_be_missing=True
-        )
+        found = self._found(f"/products?$filter={wanted}", doing, last_may_be_missing=True)
         products = [_Product.model_validate(item) for item in found.items]
         valid = [each for each in products if re.fullmatch(r"[A-Za-z0-9-]{1,100}", each.id)]
         called_so = {each.id: each.resourcetype for each in valid if each.is_called(offer.offer_id)}
@@ -208,8 +213,9 @@ class PartnerCenter(OneList):
         self._shown[path] = (read + 1, steps)
         return steps
 
-    def _way_to_live(self, offer: OfferKey, path: str) -> _Workflow | None:
-        items = self._aside(f"/{path}/workflowdetails", f"show the steps of {offer}")
+    def _way_to_live(self, offer: OfferKey, path: str, *, needed: bool = False) -> _Workflow | None:
+        """needed: that it cannot be read is raised; one that is not there is none."""
+        items = self._aside(f"/{path}/workflowdetails", f"show the steps of {offer}", needed=needed)
         workflows = [_Workflow.model_validate(item) for item in items]
         live = [workflow for workflow in workflows if workflow.targetenvironment.lower() == "live"] or workflows[-1:]
         return live[0] if live else None
@@ -224,10 +230,14 @@ class PartnerCenter(OneList):
         ]
         return tuple(message for message in told if message.text)
 
-    def _aside(self, path: str, doing: str) -> list[Mapping[str, Any]]:
+    def _aside(self, path: str, doing: str, *, needed: bool = False) -> list[Mapping[str, Any]]:
         try:
             return every_item(self._http, path, title=TITLE, doing=doing, last_may_be_missing=True).items
+        except NotFound:
+            return []
         except PublishingError:
+            if needed:
+                raise
             return []
 
 
@@ -456,6 +466,24 @@ class _Workflow(Said):
     def is_under_way(self) -> bool:
         """Of the way to live, and named as such: begun, and not over."""
         return self.targetenvironment.lower() == "live" and _word(self.state) in ("inprogress", "running")
+
+    @property
+    def end(self) -> Status | None:
+        """Of the way to live, and named as such, where it came to nothing: in any other word than these [O]."""
+        harmless = (
+            "",
+            "notstarted",
+            "inprogress",
+            "running",
+            "success",
+            "succeeded",
+            "completed",
+            "pending",
+            "waiting",
+        )
+        if self.targetenvironment.lower() != "live" or _word(self.state) in harmless:
+            return None
+        return Status.CANCELED if _word(self.state) in _CANCELED else Status.FAILED
 
     @property
     def steps(self) -> tuple[Step, ...]:

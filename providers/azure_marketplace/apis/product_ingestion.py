@@ -40,7 +40,7 @@ from providers.azure_marketplace.publishing import (
     Status,
     same,
 )
-from providers.azure_marketplace.reading import OneList, before_sending, every_item, object_of
+from providers.azure_marketplace.reading import OneList, before_sending, object_of
 from providers.azure_marketplace.tolerant import Id, Label, Object, PlainText, Reasons, Said, Text, text_of
 from providers.azure_marketplace.transport import Transport
 
@@ -139,11 +139,13 @@ class ProductIngestion(OneList):
         if asked is None or asked.said is None:
             return self._listed(offer, submission, watched_by, asked.error if asked else None)
         status, recognised = asked.said.outcome
+        conflicts = asked.said.conflicts and not self._had_begun(offer, submission, watched_by)
+        refused = asked.said.refuses or conflicts
         if not status.ended:
             done = self._done_beside(offer, submission, asked)
             if done is not None:
                 return replace(done, id=_id(submission, done.status, watched_by))
-        elif not asked.said.refuses:
+        elif not refused:
             status = Status.RUNNING if self._doubts(offer, submission, asked) else status
         return Operation(
             id=_id(submission, status, watched_by),
@@ -154,7 +156,7 @@ class ProductIngestion(OneList):
             version=submission.rpartition("/")[2],
             messages=asked.said.reasons if status is Status.FAILED else (),
             retry_after=self._job_interval,
-            refused=asked.said.refuses,
+            refused=refused,
         )
 
     def submit(self, offer: OfferKey, preview: Slot | None) -> Accepted:
@@ -207,7 +209,7 @@ class ProductIngestion(OneList):
             return known
         path = f"/product?externalId={quote(offer.offer_id, safe='')}&{_versioned()[1:]}"
         called_so: dict[str, str] = {}
-        for item in every_item(self._http, path, title=TITLE, doing=f"find the offer {offer}").items:
+        for item in self._found(path, f"find the offer {offer}").items:
             product = _Product.model_validate(item)
             kind, _, durable = product.id.partition("/")
             named = product.external_id.lower() in ("", offer.offer_id.lower())
@@ -223,7 +225,7 @@ class ProductIngestion(OneList):
         items = self._items(offer, f"/submission/{product}{_versioned()}").items
         listed = []
         for item in map(_Submission.model_validate, items):
-            if item.is_live or item.is_preview:
+            if item.is_live or item.is_preview or item.is_withdrawal:
                 listed.append(item)
             elif item.target.targettype.lower() in ("live", "preview"):
                 raise Unreadable(f"{TITLE} lists a submission of {offer} by an id that cannot be read")
@@ -275,6 +277,11 @@ class ProductIngestion(OneList):
         # A greater number may be that of another go-live, which came later.
         own = shown is not None and same(shown.id, submission)
         return shown if own and _succeeded(shown) else None
+
+    def _had_begun(self, offer: OfferKey, submission: str, watched_by: str) -> bool:
+        """Whether the list shows the failure of this very try: whatever its job says, it was not refused."""
+        entry = self._entry(offer, submission)
+        return entry is not None and entry[0].status.came_to_nothing and entry[1] != watched_by.partition("#")[2]
 
     def _doubts(self, offer: OfferKey, submission: str, asked: _Asked) -> bool:
         """Whether the list of submissions contradicts a job that has ended (yet).
@@ -380,6 +387,12 @@ def _preview(listed: Sequence[_Submission]) -> Slot | None:
     latest = min(listed.index(item) for item in (stands, taken) if item is not None)
     later = previews[0] if previews and listed.index(previews[0]) < latest else None
     later = None if later and later.number in (stands.number, taken.number if taken else 0) else later
+    # What goes live may be listed as a preview no more [O]: one that failed is then all that tells of the latest one.
+    lost = next((item for item in listed[:latest] if item.came_to_nothing and not previews), None)
+    withdrawn = next((item for item in listed if item.is_withdrawal and not item.status.came_to_nothing), None)
+    if withdrawn and not any(item.is_live and item.is_newer_than(withdrawn) for item in listed):
+        later = withdrawn
+    later = later or lost
     return Slot(
         str(stands.number),
         stands.created if stands.is_preview else None,
@@ -446,6 +459,7 @@ class _Submission(Said):
     target: Annotated[_Target, Object] = Field(default_factory=_Target)
     status_word: Label = Field(default="", alias="status")
     result: Label = ""
+    lifecyclestate: Label = ""
     created_text: Text = Field(default="", alias="created")
 
     @property
@@ -466,6 +480,9 @@ class _Submission(Said):
         """Whether the dates say so; where they do not tell, the numbers have to."""
         return self.created is not None and other.created is not None and self.created < other.created
 
+    def is_newer_than(self, other: _Submission) -> bool:
+        return other.is_older_than(self) if self.created and other.created else self.number > other.number
+
     @property
     def number(self) -> int:
         tail = self.id.rpartition("/")[2]
@@ -473,6 +490,15 @@ class _Submission(Said):
 
     @property
     def is_live(self) -> bool:
+        return self._is_for_live and not self.is_withdrawal
+
+    @property
+    def is_withdrawal(self) -> bool:
+        """Whether it takes the offer off the market: the same resource, in another state of life [D]."""
+        return self._is_for_live and self.lifecyclestate.lower() == "deprecated"
+
+    @property
+    def _is_for_live(self) -> bool:
         return self.target.targettype.lower() == "live" and self.number > 0
 
     @property
@@ -493,6 +519,9 @@ class _Submission(Said):
     def neutral(self) -> Operation:
         """Without a date: whether `created` is a go-live's own or that of its preview is not known [G]."""
         status, recognised = _outcome(self.status_word, self.result)
+        if self.is_withdrawal:
+            word = f"lifecycleState {self.lifecyclestate}"
+            return Operation(f"{self.id}/withdrawn", Kind.UNKNOWN, status, word, version=str(self.number))
         return Operation(
             id=_id(self.id, status) if self.is_live else f"{self.id}/preview",
             kind=Kind.GO_LIVE if self.is_live else Kind.PREVIEW,
@@ -521,15 +550,18 @@ class _Job(Said):
 
     @property
     def refuses(self) -> bool:
-        """Whether it failed without a go-live of its own having begun.
+        """Whether it says in words that are known that it failed without a go-live of its own having begun.
 
-        What carries the words that are known, and whether those are all, is not [G]; a conflict is one in any words.
+        What carries those words, and whether they are all, is not known [G].
         """
-        if self.outcome[0] is not Status.FAILED:
-            return False
+        return self.outcome[0] is Status.FAILED and any(_REFUSES.search(each.text) for each in self.reasons)
+
+    @property
+    def conflicts(self) -> bool:
+        """Whether it failed by a conflict, in any words: nothing of it began, unless its go-live is shown."""
         outer = [_Error.model_validate(each) for each in self.errors]
-        conflicts = any(error.code.lower() == "conflict" and not error.causes for error in outer)
-        return conflicts or any(_REFUSES.search(each.text) for each in self.reasons)
+        conflict = any(error.code.lower() == "conflict" and not error.causes for error in outer)
+        return self.outcome[0] is Status.FAILED and conflict
 
     @property
     def reasons(self) -> tuple[Message, ...]:
