@@ -16,7 +16,7 @@ from providers.azure_marketplace.errors import (
     Unreadable,
 )
 from providers.azure_marketplace.polling import backoff
-from providers.azure_marketplace.publishing import OfferKey, Operation, PublishingApi
+from providers.azure_marketplace.publishing import OfferKey, Operation, PublishingApi, Slot
 from providers.azure_marketplace.sight import Sight
 from providers.azure_marketplace.watching import Limits
 
@@ -57,12 +57,16 @@ class Lookout:
             whole = (overview.preview, overview.live, overview.operations)
             return Sight(*whole, from_one_answer=True, cut_short=overview.cut_short)
         reads: Sequence[Callable[[], object]] = (
-            lambda: self.patiently(lambda: self._api.preview(offer), deadline),
-            lambda: self.patiently(lambda: self._api.live(offer), deadline),
+            lambda: self._slot(lambda: self._api.preview(offer), deadline),
+            lambda: self._slot(lambda: self._api.live(offer), deadline),
             lambda: self.patiently(operations, deadline),
         )
         preview, live, listed = self._side_by_side(reads)
         return Sight(preview, live, listed)  # type: ignore[arg-type]
+
+    def _slot(self, read: Callable[[], Slot | None], deadline: float) -> Slot | None:
+        """An empty slot is not found, and so is a full one in bad weather: it is asked for twice."""
+        return self.patiently(read, deadline) or self.patiently(read, deadline)
 
     def patiently(self, read: Callable[[], T], deadline: float) -> T:
         """Try a read again while the weather is bad: within the limits' patience, and before the deadline."""

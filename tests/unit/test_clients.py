@@ -1278,7 +1278,7 @@ def test_a_workflow_that_cannot_be_read_says_nothing_of_a_go_live(status: int) -
 def test_a_failed_workflow_tells_of_a_promote_that_left_its_submission_ready() -> None:
     ready = Answer(200, state("7", "Published", "ReadyToPublish"))
     workflow = listing(
-        {"targetEnvironment": "Preview", "state": "Success"}, {"targetEnvironment": "Live", "state": "X"}
+        {"targetEnvironment": "Preview", "state": "Success"}, {"targetEnvironment": "Live", "state": "Failed"}
     )
     api = center(
         state("7", "Published", "ReadyToPublish"),
@@ -1292,6 +1292,19 @@ def test_a_failed_workflow_tells_of_a_promote_that_left_its_submission_ready() -
     assert [message.text for message in operation.messages] == ["A screenshot is missing"]
     assert not operation.may_be_earlier
     assert api.operation(OFFER, "products/p-1/submissions/7#again").may_be_earlier
+
+
+@pytest.mark.parametrize("word", ["NotStarted", "Queued", "Success", ""])
+def test_a_workflow_in_any_other_word_tells_of_no_failure(word: str) -> None:
+    ready = Answer(200, state("7", "Published", "ReadyToPublish"))
+    workflow = listing(
+        {"targetEnvironment": "Live", "state": word}, {"targetEnvironment": "Preview", "state": "Failed"}
+    )
+    api = center(
+        state("7", "Published", "ReadyToPublish"), submissions__7=[ready], workflowdetails=[workflow], promote=[ready]
+    )
+    with pytest.raises(NotFound):
+        api.operation(OFFER, "products/p-1/submissions/7")
 
 
 @pytest.mark.parametrize("api", [INGESTION, CENTER])
@@ -1329,3 +1342,16 @@ def test_a_refresh_within_a_minute_of_the_last_question_goes_by_the_list() -> No
     seen = rule.refreshed(OFFER, Launch(Status.RUNNING, "submission/p-1/7#j", live_version="6"))
     assert seen
     assert (seen.status, seen.live_version) == (Status.SUCCEEDED, "7")
+
+
+@pytest.mark.parametrize("slot", [0, 1])
+def test_a_slot_that_is_not_found_once_is_not_empty(slot: int) -> None:
+    """After a kill, and beside a list that lags behind, production alone tells that it went live."""
+    clock = FakeClock()
+    wire = wire_with(clock, "cloudPartnerPortal", seconds=0.0, listing_lag_seconds=3.0)
+    world = wire.portal.simulation.world
+    world.golive("contoso", "vm", by="portal")
+    clock.pass_by(0.5)
+    wire.faults.reads = [""] * slot + ["404"]
+    assert Stack(lambda: client_of("cloudPartnerPortal", wire), clock).up() is None
+    assert accepted(world) == 0

@@ -469,21 +469,11 @@ class _Workflow(Said):
 
     @property
     def end(self) -> Status | None:
-        """Of the way to live, and named as such, where it came to nothing: in any other word than these [O]."""
-        harmless = (
-            "",
-            "notstarted",
-            "inprogress",
-            "running",
-            "success",
-            "succeeded",
-            "completed",
-            "pending",
-            "waiting",
-        )
-        if self.targetenvironment.lower() != "live" or _word(self.state) in harmless:
-            return None
-        return Status.CANCELED if _word(self.state) in _CANCELED else Status.FAILED
+        """Of the way to live, and named as such, where it came to nothing. A word that nobody knows is no end."""
+        word = _word(self.state) if self.targetenvironment.lower() == "live" else ""
+        if "cancel" in word:
+            return Status.CANCELED
+        return Status.FAILED if re.search("fail|error|reject|abort", word) else None
 
     @property
     def steps(self) -> tuple[Step, ...]:
