@@ -133,13 +133,8 @@ class OneList(ABC):
         try:
             return every_item(self._http, path, title=self.title, doing=doing, last_may_be_missing=last_may_be_missing)
         except NotFound as error:
-            raise Unreadable(
-                error.what,
-                status=404,
-                words=error.words,
-                correlation_id=error.correlation_id,
-                next_step="If that goes on, see whether the endpoint is the right one. Nothing was submitted.",
-            ) from error
+            wrong = "If that goes on, see whether the endpoint is the right one. Nothing was submitted."
+            raise _weather(error, next_step=wrong) from error
 
     def _items(self, offer: OfferKey, path: str, *, last_may_be_missing: bool = False) -> Listing:
         """What the product's list holds; nothing where the product is gone."""
@@ -150,7 +145,13 @@ class OneList(ABC):
             if self._product(offer, anew=True) is None:
                 return Listing([])
             # The product is there, so its list is too: bad weather, and no sign that nothing was ever submitted.
-            raise Unreadable(error.what, status=404, words=error.words, correlation_id=error.correlation_id) from error
+            raise _weather(error) from error
+
+
+def _weather(error: NotFound, *, next_step: str = "") -> Unreadable:
+    """What is not found although it is there, as what it is: nothing that the API means to say."""
+    words, correlation_id = error.words, error.correlation_id
+    return Unreadable(error.what, status=404, words=words, correlation_id=correlation_id, next_step=next_step)
 
 
 def object_of(answer: Answer) -> Mapping[str, Any]:

@@ -71,7 +71,8 @@ SWITCHES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     },
 }
 """What is not known of each API, beside what is not known of all. The world has no client: it is the rule alone."""
-SWITCHES["the three in turn"] = {name: drawn for api in APIS for name, drawn in SWITCHES[api].items()}
+IN_TURN = "the three in turn"
+SWITCHES[IN_TURN] = {name: drawn for api in APIS for name, drawn in SWITCHES[api].items()}
 SUBMIT_FAULTS = ("", "before", "after", "500 before", "500 after", "429 before", "429 after", "not sent", "nameless")
 READ_FAULTS = ("", "", "lost", "503", "404", "unreadable", "not sent")
 LAGS = (0.0, 3.0, 20.0)
@@ -173,7 +174,7 @@ class NeverTwice(RuleBasedStateMachine):
             stack.pin = pin
             self.requests += 1
 
-    @precondition(lambda self: self.api_under_test == "the three in turn")
+    @precondition(lambda self: self.api_under_test == IN_TURN)
     @rule(which=st.integers(0, 1), api=st.sampled_from(APIS))
     def choose_another_api(self, which: int, api: str) -> None:
         self._stack(which).through = api
@@ -283,21 +284,24 @@ class NeverTwice(RuleBasedStateMachine):
     def _over_the_wire(self, behaviour: dict[str, Any]) -> None:
         if behaviour.get("slot_lag_seconds") and behaviour["listing_lag_seconds"] > behaviour["seconds"] / 2:
             behaviour["listing_lag_seconds"] = 0.0
-        if behaviour["listing_lag_seconds"] and self.api_under_test in ("productIngestion", "the three in turn"):
+        if behaviour["listing_lag_seconds"] and "productIngestion" in self.apis:
             # A list that lags hides what is live, and nothing else tells its number.
             behaviour["golive_bumps_version"] = False
-        if self.careless and self.api_under_test in ("partnerCenter", "the three in turn"):
+        if self.careless and "partnerCenter" in self.apis:
             behaviour["promote_unready"] = 200  # where the API refuses by itself, it takes a carelessness away
         if "dropped" in (behaviour.get("failed_entry"), behaviour.get("canceled_entry")):
             behaviour["job_forgotten_after"] = None  # or nothing at all would be left of a go-live
-        apis = APIS if self.api_under_test == "the three in turn" else (self.api_under_test,)
-        self.wire = wire_with(self.clock, *apis, **behaviour)
+        self.wire = wire_with(self.clock, *self.apis, **behaviour)
         self.world = self.wire.portal.simulation.world
         self.faults = self.wire.faults
 
+    @property
+    def apis(self) -> tuple[str, ...]:
+        return APIS if self.api_under_test == IN_TURN else (self.api_under_test,)
+
     def _new_stack(self) -> Stack:
         stack = Stack(lambda: self.new_api(stack), self.clock, self.rule_under_test)
-        if self.api_under_test == "the three in turn":
+        if self.api_under_test == IN_TURN:
             stack.through = APIS[0]
         return stack
 

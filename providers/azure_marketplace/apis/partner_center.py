@@ -217,7 +217,7 @@ class PartnerCenter(OneList):
         """needed: that it cannot be read is raised; one that is not there is none."""
         items = self._aside(f"/{path}/workflowdetails", f"show the steps of {offer}", needed=needed)
         workflows = [_Workflow.model_validate(item) for item in items]
-        live = [workflow for workflow in workflows if workflow.targetenvironment.lower() == "live"] or workflows[-1:]
+        live = [workflow for workflow in workflows if workflow.is_to_live] or workflows[-1:]
         return live[0] if live else None
 
     def _reasons(self, offer: OfferKey, path: str) -> tuple[Message, ...]:
@@ -463,14 +463,19 @@ class _Workflow(Said):
     workflowsteps: Annotated[list[_WorkflowStep], Objects] = Field(default_factory=list)
 
     @property
+    def is_to_live(self) -> bool:
+        """Whether it is the way to live, and named as such."""
+        return self.targetenvironment.lower() == "live"
+
+    @property
     def is_under_way(self) -> bool:
-        """Of the way to live, and named as such: begun, and not over."""
-        return self.targetenvironment.lower() == "live" and _word(self.state) in ("inprogress", "running")
+        """Of the way to live: begun, and not over."""
+        return self.is_to_live and _word(self.state) in ("inprogress", "running")
 
     @property
     def end(self) -> Status | None:
-        """Of the way to live, and named as such, where it came to nothing. A word that nobody knows is no end."""
-        word = _word(self.state) if self.targetenvironment.lower() == "live" else ""
+        """Of the way to live, where it came to nothing. A word that nobody knows is no end."""
+        word = _word(self.state) if self.is_to_live else ""
         if "cancel" in word:
             return Status.CANCELED
         return Status.FAILED if re.search("fail|error|reject|abort", word) else None

@@ -388,11 +388,11 @@ def _preview(listed: Sequence[_Submission]) -> Slot | None:
     later = previews[0] if previews and listed.index(previews[0]) < latest else None
     later = None if later and later.number in (stands.number, taken.number if taken else 0) else later
     # What goes live may be listed as a preview no more [O]: one that failed is then all that tells of the latest one.
-    lost = next((item for item in listed[:latest] if item.came_to_nothing and not previews), None)
+    if not previews:
+        later = next((item for item in listed[:latest] if item.came_to_nothing), None)
     withdrawn = next((item for item in listed if item.is_withdrawal and not item.status.came_to_nothing), None)
     if withdrawn and not any(item.is_live and item.is_newer_than(withdrawn) for item in listed):
         later = withdrawn
-    later = later or lost
     return Slot(
         str(stands.number),
         stands.created if stands.is_preview else None,
